@@ -1,0 +1,1 @@
+//! HTTP/1.1 bytes in, heads and bodies out, and replies back to bytes (RFC 9112). Pure: no I/O, no clock.

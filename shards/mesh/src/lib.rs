@@ -1,0 +1,1 @@
+//! The one crate in which cores meet.

@@ -1,0 +1,81 @@
+//! A job and its reply: plain data that crosses threads.
+
+use crate::Value;
+use std::sync::Arc;
+
+/// One statement with its parameters, bound by position (`?1`, `?2`, …). `sql` is shared, since it stems from the plan;
+/// it is prepared once per thread and kept.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// One SQL statement.
+    pub sql: Arc<str>,
+    /// Its parameters in order.
+    pub parameters: Vec<Value>,
+}
+
+/// Who runs a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Reads of single rows by key: one reader is kept for these.
+    ReadByKey,
+    /// Any other read.
+    Read,
+    /// The writer.
+    Write,
+}
+
+/// Statements that run in order in one transaction (reads: one snapshot; writes: one savepoint in the group's
+/// transaction). If one fails the job is rolled back and its reply is that error.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Which thread.
+    pub class: Class,
+    /// In order. At most [`crate::STATEMENTS_MAX`].
+    pub statements: Vec<Statement>,
+}
+
+/// What the asker calls its job: returned with the reply, opaque here.
+pub type Ticket = u64;
+
+/// The rows of one statement, flat: cell `c` of row `r` is `cells[r * columns + c]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    /// Columns of the result; 0 for a statement that returns none.
+    pub columns: usize,
+    /// Row after row.
+    pub cells: Vec<Value>,
+    /// Rows that the statement inserted, updated or deleted.
+    pub changed: usize,
+}
+
+/// One `Rows` for each statement of the job, in order.
+pub type Reply = Result<Vec<Rows>, Error>;
+
+/// Why a job failed. What the client may see of it is decided elsewhere; `detail` is for the log alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// A unique or primary-key constraint; columns as `table.column`.
+    Unique { columns: Vec<String> },
+    /// A foreign key.
+    ForeignKey,
+    /// NOT NULL; the column as `table.column`.
+    NotNull { column: String },
+    /// CHECK or another constraint; SQLite's words.
+    Constraint { detail: String },
+    /// It ran longer than `statement_timeout`; nothing was done.
+    Timeout,
+    /// The result was larger than `reply_bytes_max`; nothing was done.
+    TooLarge,
+    /// The store can't serve at the moment (busy, full disk, read-only file, I/O error); nothing was done.
+    Unavailable { detail: String },
+    /// A write of which it is not known whether it was committed.
+    OutcomeUnknown { detail: String },
+    /// The statement itself is at fault (a syntax error, a missing table).
+    Statement { detail: String },
+}
+
+/// Where replies go. Each thread of the store owns one, made on that thread's behalf by the caller; it must not block.
+pub trait Answers: Send + 'static {
+    /// Hands `reply` to the shard `shard` that submitted the job `ticket`.
+    fn answer(&mut self, shard: usize, ticket: Ticket, reply: Reply);
+}

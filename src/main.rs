@@ -1,0 +1,2 @@
+//! Ringmill.
+fn main() {}
