@@ -1,0 +1,3 @@
+//! From the file, the environment and the flags to the plan.
+
+pub mod plan;
