@@ -1,0 +1,97 @@
+//! loom tries every interleaving (within its bounds) of a ring, and of falling asleep against being woken.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test -p ringmill-mesh --release --lib`
+
+use crate::mailbox::Mailbox;
+use crate::ring::Ring;
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, Ordering};
+use loom::thread;
+
+#[test]
+fn a_ring_delivers_everything_in_order() {
+    loom::model(|| {
+        let ring = Arc::new(Ring::new(2));
+        let sender = ring.clone();
+        let pushing = thread::spawn(move || {
+            let mut next = 0;
+            while next < 3 {
+                // SAFETY: this thread alone pushes.
+                match unsafe { sender.push(next) } {
+                    Ok(()) => next += 1,
+                    Err(_) => thread::yield_now(),
+                }
+            }
+        });
+        let mut expected = 0;
+        while expected < 3 {
+            // SAFETY: this thread alone pops.
+            match unsafe { ring.pop() } {
+                Some(value) => {
+                    assert_eq!(value, expected);
+                    expected += 1;
+                }
+                None => thread::yield_now(),
+            }
+        }
+        pushing.join().unwrap();
+    });
+}
+
+/// The receiver waits only on `bell`, which a sender strikes when the mailbox says that it is its duty. If a wake-up
+/// could be lost, loom would find the execution in which the receiver waits for ever.
+fn every_message_wakes(senders: usize) {
+    loom::model(move || {
+        let mailbox = Arc::new(Mailbox::new(senders));
+        let rings: Vec<_> = (0..senders).map(|_| Arc::new(Ring::new(2))).collect();
+        let bell = Arc::new(AtomicBool::new(false));
+        let threads: Vec<_> = (0..senders)
+            .map(|source| {
+                let (mailbox, ring, bell) = (mailbox.clone(), rings[source].clone(), bell.clone());
+                thread::spawn(move || {
+                    // SAFETY: this thread alone pushes to its ring.
+                    unsafe { ring.push(source) }.unwrap();
+                    if mailbox.announce(source) {
+                        bell.store(true, Ordering::Release);
+                    }
+                })
+            })
+            .collect();
+        let mut received = 0;
+        while received < senders {
+            let mut bits = mailbox.take(0);
+            while bits != 0 {
+                let source = bits.trailing_zeros() as usize;
+                // SAFETY: this thread alone pops.
+                match unsafe { rings[source].pop() } {
+                    Some(value) => {
+                        assert_eq!(value, source);
+                        received += 1;
+                    }
+                    None => bits &= bits - 1,
+                }
+            }
+            if received < senders && mailbox.fall_asleep() {
+                // Waits as a kernel would: nothing but the bell ends it. The swap forgets the bell, as a completion
+                // that was taken.
+                while !bell.swap(false, Ordering::Acquire) {
+                    thread::yield_now();
+                }
+                mailbox.wake_up();
+            }
+        }
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn one_sender_wakes_a_sleeper() {
+    every_message_wakes(1);
+}
+
+#[test]
+fn two_senders_wake_a_sleeper() {
+    every_message_wakes(2);
+}
