@@ -1,7 +1,7 @@
 //! Atomics: the standard library's, or loom's when the rings are explored.
 
 #[cfg(not(loom))]
-pub(crate) use std::cell::UnsafeCell as Inner;
+use std::cell::UnsafeCell;
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 
@@ -12,7 +12,7 @@ pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering
 #[derive(Debug)]
 pub(crate) struct Cell<T> {
     #[cfg(not(loom))]
-    inner: Inner<T>,
+    inner: UnsafeCell<T>,
     #[cfg(loom)]
     inner: loom::cell::UnsafeCell<T>,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Cell<T> {
 impl<T> Cell<T> {
     pub(crate) fn new(value: T) -> Cell<T> {
         #[cfg(not(loom))]
-        let inner = Inner::new(value);
+        let inner = UnsafeCell::new(value);
         #[cfg(loom)]
         let inner = loom::cell::UnsafeCell::new(value);
         Cell { inner }

@@ -1,1 +1,26 @@
-//! HTTP connections on the reactor.
+//! HTTP connections on the reactor: bytes become requests, a [`Service`] answers each now or later, and answers leave in
+//! the order of the requests. Deadlines, back-pressure, draining and the request counters are here; what is served is
+//! not.
+//!
+//! Reading order: [`service`](crate::Service) (the seam to what is served), `connection` (its state), `server` (the
+//! reactor's handler), `parse` (bytes to requests), `answers` (answers back in order), `deadlines`, `counters`.
+
+mod answers;
+mod bounds;
+mod connection;
+mod counters;
+mod deadlines;
+mod outbox;
+mod parse;
+mod refusals;
+mod server;
+mod service;
+
+pub use bounds::{
+    Bounds, DRAIN_FRESH_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, OUTPUT_BYTES_MAX, Observe,
+    READS_BEGUN_MAX, REQUEST_ID_BYTES_MAX, SEND_STALL_NS,
+};
+pub use counters::{BUCKET_BOUNDS_NS, Counters, RouteId, STATUSES, UNMATCHED, status_index};
+pub use outbox::{Reply, Responder, Ticket};
+pub use server::{Core, Server};
+pub use service::{Context, Observation, Outcome, Request, Service, Writer};

@@ -55,27 +55,73 @@ pub type Reply = Result<Vec<Rows>, Error>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// A unique or primary-key constraint; columns as `table.column`.
-    Unique { columns: Vec<String> },
+    Unique {
+        /// Empty if the index is on an expression.
+        columns: Vec<String>,
+    },
     /// A foreign key.
     ForeignKey,
     /// NOT NULL; the column as `table.column`.
-    NotNull { column: String },
+    NotNull {
+        /// `table.column`.
+        column: String,
+    },
     /// CHECK or another constraint; SQLite's words.
-    Constraint { detail: String },
+    Constraint {
+        /// For the log.
+        detail: String,
+    },
     /// It ran longer than `statement_timeout`; nothing was done.
     Timeout,
     /// The result was larger than `reply_bytes_max`; nothing was done.
     TooLarge,
     /// The store can't serve at the moment (busy, full disk, read-only file, I/O error); nothing was done.
-    Unavailable { detail: String },
+    Unavailable {
+        /// For the log.
+        detail: String,
+    },
     /// A write of which it is not known whether it was committed.
-    OutcomeUnknown { detail: String },
+    OutcomeUnknown {
+        /// For the log.
+        detail: String,
+    },
     /// The statement itself is at fault (a syntax error, a missing table).
-    Statement { detail: String },
+    Statement {
+        /// For the log.
+        detail: String,
+    },
 }
 
 /// Where replies go. Each thread of the store owns one, made on that thread's behalf by the caller; it must not block.
 pub trait Answers: Send + 'static {
     /// Hands `reply` to the shard `shard` that submitted the job `ticket`.
     fn answer(&mut self, shard: usize, ticket: Ticket, reply: Reply);
+
+    /// Hears what the thread noticed beside its jobs. Must not block either.
+    fn observe(&mut self, event: Event) {
+        let _ = event;
+    }
+}
+
+/// What a thread of the store noticed beside its jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Someone else has written to the file: what was read before may be out of date. From the writer's thread, within
+    /// about 50 ms of the foreign commit, and always before a group whose transaction follows that commit is answered.
+    ForeignWrite,
+    /// The thread panicked in a job, has answered it, and goes on with a new connection.
+    Panicked {
+        /// The panic's words.
+        detail: String,
+    },
+    /// The connection could not be opened anew; the next job tries again.
+    NotReopened {
+        /// SQLite's words.
+        detail: String,
+    },
+    /// The log could not be copied into the database. Nothing is lost; the log grows meanwhile.
+    CheckpointFailed {
+        /// SQLite's words.
+        detail: String,
+    },
 }

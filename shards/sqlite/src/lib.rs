@@ -2,9 +2,39 @@
 //! [`Job`] without blocking and gets its [`Reply`] back through an [`Answers`] that the caller supplied.
 //!
 //! The crate knows SQL and SQLite; it does not know tables, routes or HTTP.
+//!
+//! What it promises: no write is answered before its commit is on the disk; a read sees every write that was answered
+//! before the read was submitted; a job that failed has done nothing, unless it says [`Error::OutcomeUnknown`].
+
+#![forbid(unsafe_code)]
 
 mod job;
 mod value;
 
-pub use job::{Answers, Class, Error, Job, Reply, Rows, Statement, Ticket};
+mod store;
+
+mod lanes;
+mod sync;
+
+mod reader;
+mod seat;
+mod writer;
+
+mod fault;
+mod link;
+mod run;
+
+mod load;
+mod schema;
+
+mod bounds;
+mod statistics;
+
+pub use bounds::{GROUP_MAX, STATEMENTS_MAX};
+pub use job::{Answers, Class, Error, Event, Job, Reply, Rows, Statement, Ticket};
+pub use link::Sync;
+pub use load::Loader;
+pub use schema::{Compiled, Compiler, Write, WriteKind, compile, run_script, tables};
+pub use statistics::{GROUP_SIZES, Statistics, ThreadStatistics};
+pub use store::{Handle, OpenError, Options, Store};
 pub use value::Value;

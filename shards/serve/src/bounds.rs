@@ -1,0 +1,60 @@
+//! Bounds of a connection. Those that a user sets are in [`Bounds`]; the others stand here with what happens beyond them.
+
+/// Output that the kernel has not taken, per connection, bytes. Beyond: parsing pauses.
+pub const OUTPUT_BYTES_MAX: usize = 256 * 1024;
+
+/// Reads of a connection that are begun and not answered. Beyond: parsing pauses. A write is begun alone.
+pub const READS_BEGUN_MAX: usize = 32;
+
+/// Received and unparsed bytes of a connection whose parsing is paused. Beyond: receiving pauses too.
+pub const INPUT_BYTES_PAUSE: usize = 16 * 1024;
+
+/// Bytes thrown away after an answer that ends the connection, so that the peer reads that answer before a reset.
+/// Beyond: close.
+pub const LINGER_BYTES_MAX: usize = 256 * 1024;
+
+/// How long bytes are thrown away after such an answer. Beyond: close.
+pub const LINGER_NS: u64 = 2_000_000_000;
+
+/// No progress in sending, nanoseconds. Beyond: reset.
+pub const SEND_STALL_NS: u64 = 30_000_000_000;
+
+/// The longest X-Request-Id of a client's that is used, bytes.
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// How long a connection that has sent nothing may still do so once draining has begun. Beyond: close.
+pub const DRAIN_FRESH_NS: u64 = 1_000_000_000;
+
+/// What `[http]` of the file sets.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// Of a head: bytes, fields, target.
+    pub head: ringmill_http1::Limits,
+    /// 413
+    pub body_bytes_max: usize,
+    /// From a head's first byte to its last; then 408.
+    pub head_timeout_ns: u64,
+    /// From the end of the head to the end of the body; then 408.
+    pub body_timeout_ns: u64,
+    /// From the end of the request to its answer; then 503, or 504 for a write.
+    pub request_timeout_ns: u64,
+    /// Without a request; then close.
+    pub idle_timeout_ns: u64,
+    /// Requests of one connection; 0 is no bound.
+    pub requests_max: u64,
+    /// Connections of this shard; beyond, a newcomer gets 503.
+    pub connections_max: usize,
+    /// Whether every answer is observed, or only slow ones, those with status 500 and above, and refusals.
+    pub observe: Observe,
+    /// From which duration on an answer counts as slow, nanoseconds.
+    pub slow_ns: u64,
+}
+
+/// Which answers the service hears of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Observe {
+    /// Slow ones and those with status 500 and above.
+    Exceptions,
+    /// All.
+    All,
+}

@@ -1,0 +1,218 @@
+//! Deadlines of connections. A connection has one timer; a later deadline is only noted, and found when the timer fires.
+
+use crate::bounds::SEND_STALL_NS;
+use crate::connection::{Phase, State};
+use crate::outbox::{Reply, Ticket};
+use crate::refusals;
+use crate::server::Connections;
+use crate::service::Service;
+use ringmill_reactor::{Driver, Reactor};
+
+/// The timer of draining; the others carry a connection's index and generation.
+pub(crate) const DRAIN: u64 = u64::MAX;
+
+/// What a deadline that has passed means.
+enum Passed {
+    Idle,
+    /// Neither the head nor the body came in time.
+    Request,
+    /// No answer came in time.
+    Answer,
+    /// The peer does not close.
+    Linger,
+}
+
+impl Connections {
+    /// Notes a deadline; the timer is touched only if it would fire too late.
+    pub(crate) fn set_deadline<D: Driver>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        index: usize,
+        deadline_ns: u64,
+    ) {
+        let connection = &mut self.table[index];
+        connection.deadline_ns = deadline_ns;
+        match connection.timer {
+            Some((_, fires_ns)) if fires_ns <= deadline_ns => {}
+            Some((timer, _)) => {
+                reactor.cancel_timer(timer);
+                self.arm_timer(reactor, index);
+            }
+            None => self.arm_timer(reactor, index),
+        }
+    }
+
+    pub(crate) fn arm_timer<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize) {
+        let connection = &mut self.table[index];
+        let payload = u64::from(connection.generation) << 32 | index as u64;
+        let timer = reactor.set_timer(connection.deadline_ns, payload);
+        connection.timer = Some((timer, connection.deadline_ns));
+    }
+
+    /// Sets the deadline of what the connection waits for, after parsing. `has_rest`: part of a request was received
+    /// that cannot be parsed yet.
+    pub(crate) fn set_phase_deadline<D: Driver>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        index: usize,
+        has_rest: bool,
+    ) {
+        let now_ns = reactor.now().monotonic_ns;
+        let bounds = &self.bounds;
+        let connection = &mut self.table[index];
+        if connection.is_finished {
+            return;
+        }
+        if let Some(first) = connection.begun.front() {
+            let deadline_ns = first.meta.started_ns + bounds.request_timeout_ns;
+            self.set_deadline(reactor, index, deadline_ns);
+            return;
+        }
+        // Absolute from its first byte on: what trickles in does not move it.
+        let waits_for = match connection.phase {
+            Phase::Body(_) => Waits::Body,
+            Phase::Head if has_rest || !connection.input.is_empty() => Waits::Head,
+            Phase::Head | Phase::Discard { .. } => Waits::Nothing,
+        };
+        let timeout_ns = match waits_for {
+            Waits::Nothing => bounds.idle_timeout_ns,
+            Waits::Head => bounds.head_timeout_ns,
+            Waits::Body => bounds.body_timeout_ns,
+        };
+        if connection.waits != waits_for || waits_for == Waits::Nothing {
+            connection.waits = waits_for;
+            if waits_for == Waits::Nothing {
+                connection.deadline_ns = now_ns + timeout_ns;
+            } else {
+                self.set_deadline(reactor, index, now_ns + timeout_ns);
+            }
+        }
+    }
+
+    /// A timer of [`Connections::arm_timer`], or the one of draining.
+    pub(crate) fn timer<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        service: &mut S,
+        payload: u64,
+    ) {
+        if payload == DRAIN {
+            self.drain_timer(reactor);
+            return;
+        }
+        let index = payload as u32 as usize;
+        let generation = (payload >> 32) as u32;
+        let Some(connection) = self.table.get_mut(index) else { return };
+        if connection.generation != generation {
+            return;
+        }
+        connection.timer = None;
+        let now_ns = reactor.now().monotonic_ns;
+        if connection.deadline_ns > now_ns {
+            self.arm_timer(reactor, index);
+            return;
+        }
+        self.set_date(reactor.now());
+        let unsent = reactor.unsent(self.table[index].socket);
+        if unsent > 0 && self.table[index].begun.is_empty() {
+            self.judge_sending(reactor, index, unsent);
+            return;
+        }
+        let connection = &self.table[index];
+        let passed = match connection.phase {
+            _ if connection.is_finished => Passed::Linger,
+            _ if !connection.begun.is_empty() => Passed::Answer,
+            Phase::Discard { .. } => Passed::Linger,
+            Phase::Head if connection.input.is_empty() => Passed::Idle,
+            Phase::Head | Phase::Body(_) => Passed::Request,
+        };
+        match passed {
+            Passed::Idle | Passed::Linger => self.close(reactor, index),
+            Passed::Request => {
+                self.refuse(reactor, index, refusals::TIMEOUT);
+            }
+            Passed::Answer => self.answer_late(reactor, service, index),
+        }
+        if let Some(connection) = self.table.get(index)
+            && connection.generation == generation
+            && connection.timer.is_none()
+        {
+            if connection.deadline_ns <= now_ns {
+                self.table[index].deadline_ns = now_ns + SEND_STALL_NS;
+            }
+            self.arm_timer(reactor, index);
+        }
+    }
+
+    /// Output is unsent at a deadline: the peer has until it makes no progress for [`SEND_STALL_NS`].
+    fn judge_sending<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize, unsent: usize) {
+        let now_ns = reactor.now().monotonic_ns;
+        let connection = &mut self.table[index];
+        match connection.stalled {
+            Some((before, since_ns)) if before == unsent => {
+                if now_ns - since_ns >= SEND_STALL_NS {
+                    self.close(reactor, index);
+                    return;
+                }
+            }
+            _ => connection.stalled = Some((unsent, now_ns)),
+        }
+        self.table[index].deadline_ns = now_ns + SEND_STALL_NS / 4;
+        self.arm_timer(reactor, index);
+    }
+
+    /// The oldest request has had its time: 503 if nothing was done, 504 if it was a write, which goes on.
+    fn answer_late<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        service: &mut S,
+        index: usize,
+    ) {
+        let connection = &self.table[index];
+        let Some(waiting) = connection.begun.iter().position(|begun| matches!(begun.state, State::Waiting))
+        else {
+            return;
+        };
+        let ticket = Ticket {
+            connection: index,
+            generation: connection.generation,
+            sequence: connection.first_sequence.wrapping_add(waiting as u32),
+        };
+        let is_write = connection.begun[waiting].meta.is_write();
+        let (status, body) = if is_write { refusals::OUTCOME_UNKNOWN } else { refusals::UNAVAILABLE };
+        let mut reply = Reply::json(status, body.as_bytes());
+        if !is_write {
+            reply.fields.push(("Retry-After".into(), "1".into()));
+        }
+        reply.cause = Some("request_timeout passed before there was an answer".to_owned());
+        self.deliver_one(reactor, service, ticket, &reply);
+    }
+
+    /// The deadline of draining: what is not answered is cut off.
+    fn drain_timer<D: Driver>(&mut self, reactor: &mut Reactor<D>) {
+        let now_ns = reactor.now().monotonic_ns;
+        let Some(draining) = &mut self.draining else { return };
+        if now_ns < draining.deadline_ns {
+            return;
+        }
+        let all: Vec<usize> = self.table.iter().map(|(index, _)| index).collect();
+        for index in all {
+            let connection = &self.table[index];
+            let in_reception =
+                usize::from(!connection.input.is_empty() || matches!(connection.phase, Phase::Body(_)));
+            let cut_off = connection.begun.len() + in_reception;
+            if let Some(draining) = &mut self.draining {
+                draining.cut_off += cut_off;
+            }
+            self.close(reactor, index);
+        }
+    }
+}
+
+/// What of a request a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    Nothing,
+    Head,
+    Body,
+}

@@ -1,0 +1,75 @@
+//! Answers that come later: made in tasks, handed over here, and delivered to their connections when the tasks have run.
+
+use ringmill_http1::Status;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// Which request of which connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    pub(crate) connection: usize,
+    pub(crate) generation: u32,
+    pub(crate) sequence: u32,
+}
+
+/// An answer that owns what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Three digits.
+    pub status: Status,
+    /// Fields beside Content-Length, Date and Connection.
+    pub fields: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Why, for the log alone.
+    pub cause: Option<String>,
+}
+
+impl Reply {
+    /// A JSON answer that nobody stores.
+    pub fn json(status: Status, body: impl Into<Vec<u8>>) -> Reply {
+        Reply {
+            status,
+            fields: vec![
+                ("Content-Type".into(), "application/json".into()),
+                ("Cache-Control".into(), "no-store".into()),
+            ],
+            body: body.into(),
+            cause: None,
+        }
+    }
+}
+
+pub(crate) type Outbox = Rc<RefCell<VecDeque<(Ticket, Reply)>>>;
+
+/// The duty to answer one request. Dropped without an answer it answers 500, so that no request is forgotten.
+#[derive(Debug)]
+pub struct Responder {
+    ticket: Ticket,
+    outbox: Outbox,
+    is_answered: bool,
+}
+
+impl Responder {
+    pub(crate) fn new(ticket: Ticket, outbox: Outbox) -> Responder {
+        Responder { ticket, outbox, is_answered: false }
+    }
+
+    /// Answers. If the client is gone by now, the answer is thrown away.
+    pub fn answer(mut self, reply: Reply) {
+        self.is_answered = true;
+        self.outbox.borrow_mut().push_back((self.ticket, reply));
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            let mut reply = Reply::json(Status(500), crate::refusals::INTERNAL_ERROR.as_bytes());
+            reply.cause = Some("the request's task ended without an answer".to_owned());
+            self.outbox.borrow_mut().push_back((self.ticket, reply));
+        }
+    }
+}

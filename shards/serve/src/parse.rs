@@ -1,0 +1,345 @@
+//! Received bytes to requests.
+
+use crate::bounds::{Observe, REQUEST_ID_BYTES_MAX};
+use crate::connection::{Begun, Blocked, Body, Connection, Meta, Phase, State, is_write};
+use crate::counters::UNMATCHED;
+use crate::outbox::Ticket;
+use crate::refusals;
+use crate::server::{Connections, request_id};
+use crate::service::{Context, Observation, Outcome, Request, Service, Writer};
+use ringmill_http1::{
+    BodyDecoder, BodyFraming, CONTINUE, Connection as ConnectionField, FieldStorage, Head, Refusal,
+    decode_head,
+};
+use ringmill_reactor::{Driver, Reactor};
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What to do with a head that was decoded.
+enum Next {
+    /// Nothing yet: it stays in the input.
+    Wait(Blocked),
+    /// Its body is not all there.
+    Receive(Box<Body>),
+    /// Its request was begun.
+    Begun,
+}
+
+impl Connections {
+    /// Parses as many requests as `bytes` holds and the connection may begin, and begins them. `Continue` says how many
+    /// bytes are done with; `Break`: the connection wants none of the rest.
+    pub(crate) fn parse<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        service: &mut S,
+        index: usize,
+        bytes: &[u8],
+    ) -> ControlFlow<(), usize> {
+        let socket = self.table[index].socket;
+        self.set_date(reactor.now());
+        let in_flight = reactor.unsent(socket);
+        let mut out = reactor.take_output(socket);
+        let already = out.len();
+        let mut at = 0;
+        let mut refusal = None;
+        while at < bytes.len() {
+            let connection = &mut self.table[index];
+            if connection.is_last && matches!(connection.phase, Phase::Head) {
+                break;
+            }
+            let unsent = in_flight - already.min(in_flight) + out.len();
+            let step = match &mut connection.phase {
+                Phase::Discard { .. } => break,
+                Phase::Head => self.parse_head(reactor, service, index, &bytes[at..], &mut out, unsent),
+                Phase::Body(_) => self.parse_body(reactor, service, index, &bytes[at..], &mut out),
+            };
+            match step {
+                Ok(0) => break,
+                Ok(consumed) => at += consumed,
+                Err(refused) => {
+                    refusal = Some(refused);
+                    break;
+                }
+            }
+        }
+        reactor.put_output(socket, out);
+        if let Some(refusal) = refusal {
+            self.refuse(reactor, index, refusals::answer(refusal));
+            return ControlFlow::Break(());
+        }
+        let connection = &mut self.table[index];
+        if connection.is_last && matches!(connection.phase, Phase::Head) {
+            // What follows the last request is not looked at.
+            self.finish_when_sent(reactor, index);
+            return ControlFlow::Break(());
+        }
+        if connection.blocked == Blocked::Output && !reactor.notify_when_sent(socket) {
+            // Cannot be: output over the bound is unsent.
+            connection.blocked = Blocked::No;
+        }
+        self.set_phase_deadline(reactor, index, at < bytes.len());
+        ControlFlow::Continue(at)
+    }
+
+    fn parse_head<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        service: &mut S,
+        index: usize,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+        unsent: usize,
+    ) -> Result<usize, Refusal> {
+        let mut storage = FieldStorage::new();
+        let limits = self.bounds.head;
+        let connection = &mut self.table[index];
+        let Some((head, head_bytes)) = decode_head(bytes, &mut connection.scanned, &limits, &mut storage)?
+        else {
+            return Ok(0);
+        };
+        let rest = &bytes[head_bytes..];
+        let mut consumed = head_bytes;
+        let next = match self.blocked_by(unsent, index, is_write(head.method)) {
+            Blocked::No => match head.framing {
+                BodyFraming::None | BodyFraming::Sized(0) => {
+                    self.begin(reactor, service, index, &head, &[], out);
+                    Next::Begun
+                }
+                BodyFraming::Sized(length) if length > self.bounds.body_bytes_max as u64 => {
+                    return Err(Refusal::BodyTooLarge);
+                }
+                BodyFraming::Sized(length) if length <= rest.len() as u64 => {
+                    let length = length as usize;
+                    self.begin(reactor, service, index, &head, &rest[..length], out);
+                    consumed += length;
+                    Next::Begun
+                }
+                framing => Next::Receive(Box::new(Body {
+                    head: bytes[..head_bytes].to_vec(),
+                    decoder: BodyDecoder::new(framing),
+                    data: Vec::new(),
+                    owes_continue: head.expect_continue && rest.is_empty(),
+                })),
+            },
+            blocked => Next::Wait(blocked),
+        };
+        match next {
+            Next::Begun => {}
+            Next::Wait(blocked) => {
+                let connection = &mut self.table[index];
+                connection.blocked = blocked;
+                connection.scanned = 0;
+                return Ok(0);
+            }
+            Next::Receive(body) => {
+                self.table[index].phase = Phase::Body(body);
+                self.continue_if_owed(index, out);
+            }
+        }
+        Ok(consumed)
+    }
+
+    /// Writes 100 (Continue) if it is owed and no earlier answer is outstanding.
+    pub(crate) fn continue_if_owed(&mut self, index: usize, out: &mut Vec<u8>) {
+        let connection = &mut self.table[index];
+        if let Phase::Body(body) = &mut connection.phase
+            && body.owes_continue
+            && connection.begun.is_empty()
+        {
+            body.owes_continue = false;
+            out.extend_from_slice(CONTINUE);
+        }
+    }
+
+    fn parse_body<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        service: &mut S,
+        index: usize,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Refusal> {
+        let body_bytes_max = self.bounds.body_bytes_max;
+        let connection = &mut self.table[index];
+        let Phase::Body(body) = &mut connection.phase else { return Ok(0) };
+        body.owes_continue = false;
+        let decoded = body.decoder.decode(bytes, &mut body.data, body_bytes_max)?;
+        if decoded.complete
+            && let Phase::Body(body) = std::mem::replace(&mut connection.phase, Phase::Head)
+        {
+            let mut storage = FieldStorage::new();
+            let limits = self.bounds.head;
+            // It was decoded before; nothing has changed.
+            if let Some((head, _)) = decode_head(&body.head, &mut 0, &limits, &mut storage)? {
+                self.begin(reactor, service, index, &head, &body.data, out);
+            }
+        }
+        Ok(decoded.consumed)
+    }
+
+    /// Begins a request: calls the service, which answers at once or later.
+    fn begin<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        service: &mut S,
+        index: usize,
+        head: &Head<'_, '_>,
+        body: &[u8],
+        out: &mut Vec<u8>,
+    ) {
+        let requests_max = self.bounds.requests_max;
+        let is_draining = self.draining.is_some();
+        let connection = &mut self.table[index];
+        connection.requests += 1;
+        connection.is_last =
+            !head.keep_alive || is_draining || requests_max != 0 && connection.requests >= requests_max;
+        let field = Connection::field(head, connection.is_last);
+        let with_body = head.method != ringmill_http1::Method::Head;
+        let ticket = Ticket {
+            connection: index,
+            generation: connection.generation,
+            sequence: connection.first_sequence.wrapping_add(connection.begun.len() as u32),
+        };
+        let socket = connection.socket;
+        // An answer that is given now goes straight to the output, unless earlier ones are still to come.
+        let mut apart = Vec::new();
+        let is_direct = connection.begun.is_empty();
+        let target = if is_direct { &mut *out } else { &mut apart };
+        let start = target.len();
+        let mut writer =
+            Writer { out: target, date: &self.date, connection: field, with_body, status: None, cause: None };
+        let request = Request { head, body };
+        let mut context = Context { reactor, ticket, outbox: &self.outbox, socket };
+        let outcome = catch_unwind(AssertUnwindSafe(|| service.call(&mut context, &request, &mut writer)));
+        let (status, cause) = (writer.status, writer.cause.take());
+        let outcome = match outcome {
+            Ok(Outcome::Answered(route)) if status.is_none_or(|status| status.0 >= 500) => {
+                // Rare, so written again, with an id.
+                let status = status.map_or(500, |status| status.0);
+                let written = writer.out.split_off(start);
+                self.rewrite_failure(
+                    reactor,
+                    service,
+                    head,
+                    route,
+                    status,
+                    cause,
+                    written,
+                    (field, with_body),
+                )
+            }
+            Ok(Outcome::Answered(route)) => {
+                let status = status.map_or(500, |status| status.0);
+                self.answered_now(reactor, service, head, route, status);
+                None
+            }
+            Ok(Outcome::Later(route)) => {
+                writer.out.truncate(start);
+                let meta = Meta {
+                    started_ns: reactor.now().monotonic_ns,
+                    route,
+                    method: head.method,
+                    connection: field,
+                    with_body,
+                    path: head.path.into(),
+                    request_id: usable_id(head).map(Into::into),
+                };
+                self.table[index].begun.push_back(Begun { state: State::Waiting, meta });
+                return;
+            }
+            Err(_) => {
+                writer.out.truncate(start);
+                service.observe(reactor, Observation::Panicked);
+                let cause = Some("the request's code panicked".to_owned());
+                let target = (field, with_body);
+                self.rewrite_failure(reactor, service, head, UNMATCHED, 500, cause, Vec::new(), target)
+            }
+        };
+        if let Some(bytes) = outcome {
+            let target = if is_direct { &mut *out } else { &mut apart };
+            target.extend_from_slice(&bytes);
+        }
+        if !is_direct {
+            let meta = Meta {
+                started_ns: reactor.now().monotonic_ns,
+                route: UNMATCHED,
+                method: head.method,
+                connection: field,
+                with_body,
+                path: Box::default(),
+                request_id: None,
+            };
+            self.table[index].begun.push_back(Begun { state: State::Ready(apart), meta });
+        }
+    }
+
+    fn answered_now<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        service: &mut S,
+        head: &Head<'_, '_>,
+        route: usize,
+        status: u16,
+    ) {
+        self.counters.count(route, head.method, status);
+        self.answered.push(route);
+        if self.bounds.observe == Observe::All {
+            let observation = Observation::Answered {
+                route,
+                method: head.method.as_str(),
+                path: head.path,
+                status,
+                duration_ns: 0,
+                request_id: None,
+                cause: None,
+            };
+            service.observe(reactor, observation);
+        }
+    }
+
+    /// An answer of 500 and above that was given at once: counted, observed, and given its X-Request-Id.
+    #[cold]
+    #[expect(clippy::too_many_arguments, reason = "one cold call site, of which each argument is a part")]
+    fn rewrite_failure<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        service: &mut S,
+        head: &Head<'_, '_>,
+        route: usize,
+        status: u16,
+        cause: Option<String>,
+        written: Vec<u8>,
+        (field, with_body): (ConnectionField, bool),
+    ) -> Option<Vec<u8>> {
+        let id = usable_id(head).map_or_else(|| request_id(reactor), str::to_owned);
+        let mut bytes = written;
+        if bytes.is_empty() {
+            crate::answers::encode_failure(&mut bytes, &self.date, status, &id, field, with_body);
+        } else {
+            // In front of the empty line that ends the head.
+            let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |at| at + 2);
+            let line = format!("X-Request-Id: {id}\r\n");
+            bytes.splice(end..end, line.into_bytes());
+        }
+        self.counters.count(route, head.method, status);
+        self.answered.push(route);
+        let observation = Observation::Answered {
+            route,
+            method: head.method.as_str(),
+            path: head.path,
+            status,
+            duration_ns: 0,
+            request_id: Some(&id),
+            cause: cause.as_deref(),
+        };
+        service.observe(reactor, observation);
+        Some(bytes)
+    }
+}
+
+/// The client's X-Request-Id, if it is visible ASCII and not too long.
+fn usable_id<'b>(head: &Head<'b, '_>) -> Option<&'b str> {
+    let id = head.request_id?;
+    let fits = !id.is_empty() && id.len() <= REQUEST_ID_BYTES_MAX && id.iter().all(u8::is_ascii_graphic);
+    fits.then(|| std::str::from_utf8(id).ok()).flatten()
+}

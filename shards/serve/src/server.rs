@@ -1,0 +1,413 @@
+//! The reactor's handler: connections come, receive, and go.
+
+use crate::bounds::{
+    Bounds, DRAIN_FRESH_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, OUTPUT_BYTES_MAX,
+};
+use crate::connection::{Blocked, Connection, Phase};
+use crate::counters::{Counters, RouteId, UNMATCHED};
+use crate::outbox::Outbox;
+use crate::refusals;
+use crate::service::{Observation, Service};
+use ringmill_http1::{Connection as ConnectionField, DateText, encode_reply};
+use ringmill_reactor::{Driver, End, Errno, Fd, Handler, ListenerId, Mail, Now, Reactor, SocketId};
+use slab::Slab;
+use std::ops::ControlFlow;
+
+/// Connections, and what their service needs to know of them.
+pub(crate) struct Connections {
+    pub(crate) bounds: Bounds,
+    pub(crate) table: Slab<Connection>,
+    pub(crate) generation: u32,
+    pub(crate) counters: Counters,
+    pub(crate) outbox: Outbox,
+    pub(crate) date: DateText,
+    pub(crate) date_second: u64,
+    /// Routes of the requests answered in this turn without waiting, recorded together at its end.
+    pub(crate) answered: Vec<RouteId>,
+    /// The phase of life: `Some` once draining has begun.
+    pub(crate) draining: Option<Draining>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Draining {
+    /// What is in flight is cut off then.
+    pub(crate) deadline_ns: u64,
+    pub(crate) cut_off: usize,
+    pub(crate) is_over: bool,
+}
+
+/// HTTP on one shard.
+pub struct Server<S> {
+    pub(crate) connections: Connections,
+    /// What is served.
+    pub service: S,
+}
+
+/// What a service may do with the shard when a message arrives.
+pub struct Core<'a, D: Driver> {
+    /// Time, randomness, messages, tasks.
+    pub reactor: &'a mut Reactor<D>,
+    pub(crate) connections: &'a mut Connections,
+}
+
+impl<D: Driver> Core<'_, D> {
+    /// A copy of the counters; the longest turn starts anew.
+    pub fn counters(&mut self) -> Counters {
+        let Core { reactor, connections } = self;
+        let mut counters = connections.counters.clone();
+        counters.connections = connections.table.len();
+        counters.turns = reactor.turns.count;
+        counters.turn_longest_ns = std::mem::take(&mut reactor.turns.longest_ns);
+        counters
+    }
+
+    /// Counts a message of the kind `kind`.
+    pub fn count_message(&mut self, kind: usize) {
+        let messages = &mut self.connections.counters.messages;
+        if messages.len() <= kind {
+            messages.resize(kind + 1, 0);
+        }
+        messages[kind] += 1;
+    }
+
+    /// Begins to drain: listeners close, answers end their connections, idle connections close. What is in flight has
+    /// until `deadline_ns`, or, given a second time with an earlier instant, until then.
+    pub fn drain(&mut self, deadline_ns: u64) {
+        let Core { reactor, connections } = self;
+        connections.drain(reactor, deadline_ns);
+    }
+}
+
+impl<S> Server<S> {
+    /// A server without connections; `routes` counts [`UNMATCHED`] too.
+    pub fn new(bounds: Bounds, routes: usize, service: S) -> Server<S> {
+        Server {
+            connections: Connections {
+                bounds,
+                table: Slab::new(),
+                generation: 0,
+                counters: Counters::new(routes),
+                outbox: Outbox::default(),
+                date: DateText::from_unix(0),
+                date_second: 0,
+                answered: Vec::new(),
+                draining: None,
+            },
+            service,
+        }
+    }
+
+    /// Whether draining was asked for and has ended.
+    pub fn is_drained(&self) -> bool {
+        self.connections.draining.is_some_and(|draining| draining.is_over)
+    }
+
+    /// Connections that are open.
+    pub fn connections_count(&self) -> usize {
+        self.connections.table.len()
+    }
+}
+
+impl Connections {
+    pub(crate) fn set_date(&mut self, now: Now) {
+        let second = now.unix_us / 1_000_000;
+        if second != self.date_second {
+            self.date_second = second;
+            self.date = DateText::from_unix(second);
+        }
+    }
+
+    fn open<D: Driver, S: Service<D>>(&mut self, reactor: &mut Reactor<D>, fd: Fd, service: &mut S) {
+        self.counters.connections_accepted += 1;
+        let now_ns = reactor.now().monotonic_ns;
+        self.generation = self.generation.wrapping_add(1);
+        let entry = self.table.vacant_entry();
+        let index = entry.key();
+        let socket = reactor.open(fd, index as u64);
+        let first_request_ns =
+            if self.draining.is_some() { DRAIN_FRESH_NS } else { self.bounds.idle_timeout_ns };
+        entry.insert(Connection::new(socket, self.generation, now_ns + first_request_ns));
+        if self.table.len() > self.bounds.connections_max {
+            self.counters.connections_refused += 1;
+            service.observe(reactor, Observation::TooManyConnections);
+            self.set_date(reactor.now());
+            self.refuse(reactor, index, refusals::UNAVAILABLE);
+            return;
+        }
+        self.arm_timer(reactor, index);
+    }
+
+    /// Answers with a refusal behind everything that was begun, after which the connection ends.
+    pub(crate) fn refuse<D: Driver>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        index: usize,
+        (status, body): (ringmill_http1::Status, &str),
+    ) {
+        self.counters.count(UNMATCHED, ringmill_http1::Method::Unknown, status.0);
+        let mut fields = vec![("Content-Type", "application/json"), ("Cache-Control", "no-store")];
+        if status.0 == 503 {
+            fields.push(("Retry-After", "1"));
+        }
+        let id;
+        if status.0 >= 500 {
+            id = request_id(reactor);
+            fields.push(("X-Request-Id", &id));
+        }
+        let mut bytes = Vec::new();
+        let (date, close) = (&self.date, ConnectionField::Close);
+        encode_reply(&mut bytes, status, &fields, body.as_bytes(), date, close, true);
+        self.refuse_with(reactor, index, bytes);
+    }
+
+    /// Ends what is received and closes when everything is sent and the peer has had its chance to read it.
+    pub(crate) fn finish_when_sent<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize) {
+        let connection = &mut self.table[index];
+        if !connection.begun.is_empty() || connection.is_finished {
+            return;
+        }
+        if !matches!(connection.phase, Phase::Discard { .. }) {
+            connection.phase = Phase::Discard { bytes: connection.input.len() };
+            connection.input = Vec::new();
+        }
+        let socket = connection.socket;
+        if !reactor.notify_when_sent(socket) {
+            self.finish(reactor, index);
+        } else if std::mem::take(&mut self.table[index].is_paused) {
+            reactor.resume(socket);
+        }
+    }
+
+    /// All is sent: our side ends; the peer's rest is thrown away until it ends too, or too much or too long.
+    fn finish<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize) {
+        let connection = &mut self.table[index];
+        if connection.peer_ended {
+            self.close(reactor, index);
+            return;
+        }
+        connection.is_finished = true;
+        reactor.finish(connection.socket);
+        self.set_deadline(reactor, index, reactor.now().monotonic_ns + LINGER_NS);
+    }
+
+    /// Closes at once.
+    pub(crate) fn close<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize) {
+        let connection = self.table.remove(index);
+        if let Some((timer, _)) = connection.timer {
+            reactor.cancel_timer(timer);
+        }
+        reactor.close(connection.socket);
+    }
+
+    fn drain<D: Driver>(&mut self, reactor: &mut Reactor<D>, deadline_ns: u64) {
+        match &mut self.draining {
+            Some(draining) => draining.deadline_ns = draining.deadline_ns.min(deadline_ns),
+            None => self.draining = Some(Draining { deadline_ns, cut_off: 0, is_over: false }),
+        }
+        reactor.set_timer(deadline_ns, crate::deadlines::DRAIN);
+        let idle: Vec<usize> = self
+            .table
+            .iter()
+            .filter(|(_, connection)| connection.is_idle())
+            .map(|(index, _)| index)
+            .collect();
+        for index in idle {
+            // A connection that was only just made is about to ask.
+            if self.table[index].requests == 0 {
+                self.set_deadline(reactor, index, reactor.now().monotonic_ns + DRAIN_FRESH_NS);
+            } else {
+                self.table[index].is_last = true;
+                self.finish_when_sent(reactor, index);
+            }
+        }
+    }
+
+    /// Whether the next request may not begin.
+    pub(crate) fn blocked_by(&mut self, unsent: usize, index: usize, is_write: bool) -> Blocked {
+        let begun = &self.table[index].begun;
+        let behind_write = begun.back().is_some_and(|last| last.meta.is_write());
+        if behind_write || begun.len() >= crate::bounds::READS_BEGUN_MAX || is_write && !begun.is_empty() {
+            Blocked::Requests
+        } else if unsent >= OUTPUT_BYTES_MAX {
+            Blocked::Output
+        } else {
+            Blocked::No
+        }
+    }
+
+    /// Parses what was received before and could not be parsed then.
+    pub(crate) fn unblock<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        service: &mut S,
+        index: usize,
+    ) {
+        let connection = &mut self.table[index];
+        connection.blocked = Blocked::No;
+        let socket = connection.socket;
+        let input = std::mem::take(&mut connection.input);
+        if !input.is_empty()
+            && let ControlFlow::Continue(consumed) = self.parse(reactor, service, index, &input)
+        {
+            self.keep_rest(index, input, consumed);
+        }
+        let Some(connection) = self.table.get_mut(index) else { return };
+        if connection.blocked == Blocked::No && std::mem::take(&mut connection.is_paused) {
+            reactor.resume(socket);
+        }
+        self.end_if_peer_did(reactor, index);
+    }
+
+    /// A peer that has sent its last byte gets the answers it is owed, then the connection closes.
+    pub(crate) fn end_if_peer_did<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize) {
+        let connection = &self.table[index];
+        if connection.peer_ended && connection.begun.is_empty() && connection.blocked == Blocked::No {
+            self.finish_when_sent(reactor, index);
+        }
+    }
+
+    /// Keeps `input[consumed..]` for later.
+    fn keep_rest(&mut self, index: usize, mut input: Vec<u8>, consumed: usize) {
+        let connection = &mut self.table[index];
+        debug_assert!(connection.input.is_empty());
+        if consumed < input.len() {
+            input.drain(..consumed);
+            connection.input = input;
+        }
+    }
+}
+
+/// A new id: 16 hexadecimal digits.
+pub(crate) fn request_id<D: Driver>(reactor: &mut Reactor<D>) -> String {
+    format!("{:016x}", reactor.driver().random())
+}
+
+impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
+    fn accepted(&mut self, reactor: &mut Reactor<D>, _listener: ListenerId, fd: Fd) {
+        self.connections.open(reactor, fd, &mut self.service);
+    }
+
+    fn received(&mut self, reactor: &mut Reactor<D>, socket: SocketId, user: u64, bytes: D::Buffer) {
+        let index = user as usize;
+        let Server { connections, service } = self;
+        let connection = &mut connections.table[index];
+        debug_assert_eq!(connection.socket, socket);
+        if let Phase::Discard { bytes: discarded } = &mut connection.phase {
+            *discarded += bytes.len();
+            if *discarded > LINGER_BYTES_MAX && connection.is_finished {
+                connections.close(reactor, index);
+            }
+            return;
+        }
+        if connection.blocked != Blocked::No {
+            connection.input.extend_from_slice(&bytes);
+            if connection.input.len() >= INPUT_BYTES_PAUSE && !connection.is_paused {
+                connection.is_paused = true;
+                reactor.pause(socket);
+            }
+            return;
+        }
+        if connection.input.is_empty() {
+            // The usual case: requests are parsed where the kernel put them.
+            if let ControlFlow::Continue(consumed) = connections.parse(reactor, service, index, &bytes)
+                && consumed < bytes.len()
+            {
+                connections.table[index].input.extend_from_slice(&bytes[consumed..]);
+            }
+        } else {
+            let mut input = std::mem::take(&mut connection.input);
+            input.extend_from_slice(&bytes);
+            drop(bytes);
+            if let ControlFlow::Continue(consumed) = connections.parse(reactor, service, index, &input) {
+                connections.keep_rest(index, input, consumed);
+            }
+        }
+    }
+
+    fn ended(&mut self, reactor: &mut Reactor<D>, _socket: SocketId, user: u64, end: End) {
+        let index = user as usize;
+        match end {
+            End::Failed(_) => self.connections.close(reactor, index),
+            End::Closed => {
+                let connection = &mut self.connections.table[index];
+                connection.peer_ended = true;
+                if connection.is_finished {
+                    self.connections.close(reactor, index);
+                } else {
+                    self.connections.end_if_peer_did(reactor, index);
+                }
+            }
+        }
+    }
+
+    fn sent(&mut self, reactor: &mut Reactor<D>, _socket: SocketId, user: u64) {
+        let index = user as usize;
+        let connection = &self.connections.table[index];
+        if matches!(connection.phase, Phase::Discard { .. }) {
+            if connection.begun.is_empty() {
+                self.connections.finish(reactor, index);
+            }
+        } else if connection.blocked == Blocked::Output {
+            self.connections.unblock(reactor, &mut self.service, index);
+        }
+    }
+
+    fn timer(&mut self, reactor: &mut Reactor<D>, payload: u64) {
+        let Server { connections, service } = self;
+        connections.timer(reactor, service, payload);
+    }
+
+    fn message(&mut self, reactor: &mut Reactor<D>, mail: Mail<D::Message>) {
+        let Server { connections, service } = self;
+        service.message(&mut Core { reactor, connections }, mail);
+    }
+
+    fn tasks_ran(&mut self, reactor: &mut Reactor<D>, panicked: usize) {
+        let Server { connections, service } = self;
+        for _ in 0..panicked {
+            service.observe(reactor, Observation::Panicked);
+        }
+        connections.deliver(reactor, service);
+    }
+
+    fn turned(&mut self, reactor: &mut Reactor<D>, end: Now) {
+        let Server { connections, service } = self;
+        let start_ns = reactor.now().monotonic_ns;
+        let duration_ns = end.monotonic_ns - start_ns;
+        connections.counters.busy_ns += duration_ns;
+        let mut answered = std::mem::take(&mut connections.answered);
+        for route in answered.drain(..) {
+            connections.counters.record(route, duration_ns, end.monotonic_ns);
+        }
+        connections.answered = answered;
+        if let Some(draining) = &mut connections.draining
+            && !draining.is_over
+            && connections.table.is_empty()
+            && reactor.sockets_count() == 0
+            && !reactor.is_listening()
+        {
+            draining.is_over = true;
+            let cut_off = draining.cut_off;
+            service.observe(reactor, Observation::Drained { cut_off });
+        }
+    }
+
+    fn accept_failed(&mut self, reactor: &mut Reactor<D>, _listener: ListenerId, errno: Errno) {
+        self.service.observe(reactor, Observation::AcceptFailed(errno));
+    }
+}
+
+/// Listeners are the shard's to close, since draining is more than connections.
+impl<S> Server<S> {
+    /// Stops accepting: connections that wait are taken over first.
+    pub fn close_listeners<D: Driver>(&mut self, reactor: &mut Reactor<D>, listeners: &[ListenerId])
+    where
+        S: Service<D>,
+    {
+        for &listener in listeners {
+            for fd in reactor.close_listener(listener) {
+                self.connections.open(reactor, fd, &mut self.service);
+            }
+        }
+    }
+}

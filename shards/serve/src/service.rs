@@ -1,0 +1,120 @@
+//! The seam to what is served.
+
+use crate::counters::RouteId;
+use crate::outbox::{Outbox, Responder, Ticket};
+use crate::server::Core;
+use ringmill_http1::{Connection, DateText, Head, Rendered, Status, encode_reply};
+use ringmill_reactor::{Driver, Mail, Reactor};
+
+/// A whole request.
+#[derive(Debug)]
+pub struct Request<'a, 'b, 'f> {
+    /// Its head.
+    pub head: &'a Head<'b, 'f>,
+    /// Its body, decoded; empty if it has none.
+    pub body: &'a [u8],
+}
+
+/// What came of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The answer is written.
+    Answered(RouteId),
+    /// A [`Responder`] was made and will answer.
+    Later(RouteId),
+}
+
+/// What a call may use beside the service itself.
+pub struct Context<'a, D: Driver> {
+    /// Time, randomness, messages, tasks.
+    pub reactor: &'a mut Reactor<D>,
+    pub(crate) ticket: Ticket,
+    pub(crate) outbox: &'a Outbox,
+    pub(crate) socket: ringmill_reactor::SocketId,
+}
+
+impl<D: Driver> Context<'_, D> {
+    /// Takes the duty to answer this request; the call then returns [`Outcome::Later`]. Dropped without an answer (a
+    /// panic), it answers 500.
+    pub fn responder(&self) -> Responder {
+        Responder::new(self.ticket, self.outbox.clone())
+    }
+
+    /// The address of the connection's other end.
+    pub fn peer(&mut self) -> Option<std::net::SocketAddr> {
+        self.reactor.peer(self.socket)
+    }
+}
+
+/// Where an answer that is given now is written: straight into the connection's output.
+pub struct Writer<'a> {
+    pub(crate) out: &'a mut Vec<u8>,
+    pub(crate) date: &'a DateText,
+    pub(crate) connection: Connection,
+    pub(crate) with_body: bool,
+    pub(crate) status: Option<Status>,
+    pub(crate) cause: Option<String>,
+}
+
+impl Writer<'_> {
+    /// Writes an answer that was rendered before. Not for 5xx, which carry an id.
+    pub fn rendered(&mut self, rendered: &Rendered, status: Status) {
+        rendered.write(self.out, self.date, self.connection, self.with_body);
+        self.status = Some(status);
+    }
+
+    /// Writes an answer. `cause` is for the log.
+    pub fn reply(&mut self, status: Status, fields: &[(&str, &str)], body: &[u8], cause: Option<String>) {
+        self.status = Some(status);
+        self.cause = cause;
+        encode_reply(self.out, status, fields, body, self.date, self.connection, self.with_body);
+    }
+}
+
+/// What the service is told, for logs.
+#[derive(Debug)]
+pub enum Observation<'a> {
+    /// A request was answered.
+    Answered {
+        /// The route it matched.
+        route: RouteId,
+        /// As received.
+        method: &'a str,
+        /// Its raw path.
+        path: &'a str,
+        /// Of the answer.
+        status: u16,
+        /// From the end of the request to its answer.
+        duration_ns: u64,
+        /// X-Request-Id, if the answer carries one.
+        request_id: Option<&'a str>,
+        /// Why, for the log alone.
+        cause: Option<&'a str>,
+    },
+    /// A request's own code panicked; it is answered with 500.
+    Panicked,
+    /// Accepting pauses for want of descriptors or memory.
+    AcceptFailed(ringmill_reactor::Errno),
+    /// A connection was turned away, since there are as many as may be.
+    TooManyConnections,
+    /// Draining ended: how many requests were cut off by the deadline.
+    Drained {
+        /// Requests begun and not answered.
+        cut_off: usize,
+    },
+}
+
+/// What is served, on one shard.
+pub trait Service<D: Driver>: Sized {
+    /// Answers a request now, through `writer`, or later, through [`Context::responder`].
+    fn call(
+        &mut self,
+        context: &mut Context<'_, D>,
+        request: &Request<'_, '_, '_>,
+        writer: &mut Writer<'_>,
+    ) -> Outcome;
+    /// A message from another core or thread.
+    fn message(&mut self, core: &mut Core<'_, D>, mail: Mail<D::Message>);
+    /// Something worth a line in the log.
+    fn observe(&mut self, reactor: &mut Reactor<D>, observation: Observation<'_>);
+}

@@ -1,0 +1,85 @@
+//! SQLite's result codes → [`Error`]. One table, so that each code is judged once.
+
+use crate::Error;
+use rusqlite::ffi;
+
+/// What a failed call means for the job.
+#[cold]
+pub(crate) fn error(error: rusqlite::Error) -> Error {
+    use rusqlite::Error as E;
+    match error {
+        E::SqliteFailure(code, message) => by_code(code.extended_code, message.unwrap_or_default()),
+        E::SqlInputError { error, msg, .. } => by_code(error.extended_code, msg),
+        E::Empty => Error::Statement { detail: "no statement in it".into() },
+        E::MultipleStatement => Error::Statement { detail: "more than one statement".into() },
+        other => Error::Statement { detail: other.to_string() },
+    }
+}
+
+/// The extended code of an error, 0 if it doesn't stem from SQLite.
+pub(crate) fn extended_code(error: &rusqlite::Error) -> i32 {
+    error.sqlite_error().map_or(0, |error| error.extended_code)
+}
+
+fn by_code(extended_code: i32, message: String) -> Error {
+    // The low byte is the family.
+    match extended_code & 0xff {
+        ffi::SQLITE_CONSTRAINT => constraint(extended_code, message),
+        ffi::SQLITE_INTERRUPT => Error::Timeout,
+        ffi::SQLITE_TOOBIG => Error::TooLarge,
+        ffi::SQLITE_AUTH => Error::Statement { detail: format!("not allowed in a job: {message}") },
+        family => match remedy(family) {
+            Some(remedy) => Error::Unavailable { detail: format!("{message} (code {extended_code}): {remedy}") },
+            None => Error::Statement { detail: message },
+        },
+    }
+}
+
+fn constraint(extended_code: i32, message: String) -> Error {
+    match extended_code {
+        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
+            // A unique index on an expression says "index 'name'": no column to name.
+            let columns = match message.strip_prefix("UNIQUE constraint failed: ") {
+                Some(columns) if !columns.starts_with("index '") => {
+                    columns.split(", ").map(str::to_owned).collect()
+                }
+                _ => Vec::new(),
+            };
+            Error::Unique { columns }
+        }
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Error::ForeignKey,
+        // ON DELETE RESTRICT is a trigger inside SQLite.
+        ffi::SQLITE_CONSTRAINT_TRIGGER if message == "FOREIGN KEY constraint failed" => Error::ForeignKey,
+        ffi::SQLITE_CONSTRAINT_NOTNULL => {
+            let column = message.strip_prefix("NOT NULL constraint failed: ").unwrap_or_default();
+            Error::NotNull { column: column.to_owned() }
+        }
+        _ => Error::Constraint { detail: message },
+    }
+}
+
+/// For codes that are no fault of the statement: what the operator can do.
+fn remedy(family: i32) -> Option<&'static str> {
+    Some(match family {
+        ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => {
+            "another process holds the database; end its transaction or raise busy_timeout"
+        }
+        ffi::SQLITE_FULL => "the disk is full; free some space",
+        ffi::SQLITE_IOERR => "the disk failed; look into the kernel's log",
+        ffi::SQLITE_READONLY | ffi::SQLITE_PERM => {
+            "the file or its directory can't be written; mend owner and permissions"
+        }
+        ffi::SQLITE_CANTOPEN => "the file can't be opened; does its directory exist, and may we enter it?",
+        ffi::SQLITE_CORRUPT => "the file is damaged; restore a backup or try sqlite3's .recover",
+        ffi::SQLITE_NOTADB => "the file is no SQLite database; give another path",
+        ffi::SQLITE_NOMEM => "out of memory; give the process more",
+        ffi::SQLITE_PROTOCOL | ffi::SQLITE_NOLFS => {
+            "the file system lacks the locks that a write-ahead log needs; use a local disk"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(all(test, not(loom)))]
+#[path = "fault/tests.rs"]
+mod tests;

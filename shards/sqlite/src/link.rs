@@ -1,0 +1,201 @@
+//! One connection to the database, set up as all of ours are: the log ahead of the file, foreign keys on, a clock that
+//! ends long statements, and an authorizer that keeps a job's SQL from ending the transaction around it.
+
+use crate::bounds::{LENGTH_SPARE, STATEMENT_CACHE, STEPS_PER_LOOK};
+use rusqlite::config::DbConfig;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, OpenFlags};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// When a commit counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// After the log has reached the disk: survives a power cut.
+    #[default]
+    Full,
+    /// After the log was written: survives a crash of the process; a power cut may lose the last commits.
+    Normal,
+}
+
+/// How to open.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    pub(crate) path: PathBuf,
+    pub(crate) busy_timeout: Duration,
+    pub(crate) sync: Sync,
+    pub(crate) value_bytes_max: usize,
+}
+
+/// A connection with its guard.
+pub(crate) struct Link {
+    connection: Connection,
+    guard: Arc<Guard>,
+    busy_timeout: Duration,
+}
+
+/// What the connection's callbacks look at. All on one thread; atomics because the callbacks must be `Send`.
+struct Guard {
+    epoch: Instant,
+    /// Microseconds after `epoch` at which the running statement ends; `u64::MAX` for never.
+    until_us: AtomicU64,
+    /// Whether the SQL being prepared stems from a job.
+    in_job: AtomicBool,
+    /// Frames in the log after the last commit.
+    log_frames: AtomicU32,
+}
+
+impl Link {
+    /// The writer's: makes the file if need be.
+    pub(crate) fn open_writer(opening: &Opening) -> rusqlite::Result<Link> {
+        let mut link = Link::open(opening, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        set_log_ahead(&link.connection, opening.busy_timeout)?;
+        let sync = match opening.sync {
+            Sync::Full => "FULL",
+            Sync::Normal => "NORMAL",
+        };
+        link.connection.pragma_update(None, "synchronous", sync)?;
+        // In place of SQLite's own checkpoints, which run inside COMMIT.
+        let guard = Arc::clone(&link.guard);
+        link.connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, frames: i32| {
+            guard.log_frames.store(u32::try_from(frames).unwrap_or(0), Relaxed);
+            Ok(())
+        }))?;
+        Ok(link)
+    }
+
+    /// A reader's: can't write.
+    pub(crate) fn open_reader(opening: &Opening) -> rusqlite::Result<Link> {
+        let link = Link::open(opening, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        link.connection.pragma_update(None, "query_only", true)?;
+        Ok(link)
+    }
+
+    fn open(opening: &Opening, flags: OpenFlags) -> rusqlite::Result<Link> {
+        let mut connection =
+            Connection::open_with_flags(plain(&opening.path), flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        set_up(&connection, opening.busy_timeout)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        let bytes = i32::try_from(opening.value_bytes_max.saturating_add(LENGTH_SPARE)).unwrap_or(i32::MAX);
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, bytes)?;
+        let guard = Arc::new(Guard {
+            epoch: Instant::now(),
+            until_us: AtomicU64::new(u64::MAX),
+            in_job: AtomicBool::new(false),
+            log_frames: AtomicU32::new(0),
+        });
+        let looked_at = Arc::clone(&guard);
+        connection.progress_handler(STEPS_PER_LOOK, Some(move || looked_at.is_over()))?;
+        let asked = Arc::clone(&guard);
+        connection.authorizer(Some(move |context: AuthContext<'_>| {
+            if asked.in_job.load(Relaxed) { in_job(&context.action) } else { Authorization::Allow }
+        }))?;
+        Ok(Link { connection, guard, busy_timeout: opening.busy_timeout })
+    }
+
+    /// Runs one of our own statements; not for SQL from jobs.
+    pub(crate) fn own(&self, sql: &'static str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.raw_execute().map(drop)
+    }
+
+    /// Runs `work` on the connection as a job's: only what a job may, and only until `until`.
+    pub(crate) fn as_job<T>(&self, until: Option<Instant>, work: impl FnOnce(&Connection) -> T) -> T {
+        let until_us = until.map_or(u64::MAX, |until| self.guard.us(until));
+        self.guard.until_us.store(until_us, Relaxed);
+        self.guard.in_job.store(true, Relaxed);
+        let result = work(&self.connection);
+        self.guard.in_job.store(false, Relaxed);
+        self.guard.until_us.store(u64::MAX, Relaxed);
+        result
+    }
+
+    /// Whether no transaction is open.
+    pub(crate) fn is_autocommit(&self) -> bool {
+        self.connection.is_autocommit()
+    }
+
+    /// Frames in the log after this connection's last commit.
+    pub(crate) fn log_frames(&self) -> u32 {
+        self.guard.log_frames.load(Relaxed)
+    }
+
+    /// How long it waits for another process that writes.
+    pub(crate) fn busy_timeout(&self) -> Duration {
+        self.busy_timeout
+    }
+
+    /// For what has no method here.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl Guard {
+    fn us(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.epoch).as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn is_over(&self) -> bool {
+        let until_us = self.until_us.load(Relaxed);
+        until_us != u64::MAX && self.us(Instant::now()) >= until_us
+    }
+}
+
+/// What a job's SQL may not do: end our transaction, reach another file, change the connection's settings.
+/// Full-text tables ask for a few pragmas themselves.
+pub(crate) fn in_job(action: &AuthAction<'_>) -> Authorization {
+    match action {
+        AuthAction::Transaction { .. }
+        | AuthAction::Savepoint { .. }
+        | AuthAction::Attach { .. }
+        | AuthAction::Detach { .. } => Authorization::Deny,
+        AuthAction::Pragma { pragma_name, .. } => match *pragma_name {
+            "data_version" | "table_info" | "table_xinfo" | "table_list" | "index_list" | "index_info"
+            | "index_xinfo" | "foreign_key_list" => Authorization::Allow,
+            _ => Authorization::Deny,
+        },
+        _ => Authorization::Allow,
+    }
+}
+
+/// What every connection gets. A double-quoted word that names no column is an error, not a string.
+pub(crate) fn set_up(connection: &Connection, busy_timeout: Duration) -> rusqlite::Result<()> {
+    connection.busy_timeout(busy_timeout)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.pragma_update(None, "foreign_keys", true)
+}
+
+/// Puts the file into WAL mode, once and for all who open it. Of several processes that try at the same time all but
+/// one are told BUSY without a wait, so the wait is here.
+pub(crate) fn set_log_ahead(connection: &Connection, longest: Duration) -> rusqlite::Result<()> {
+    let since = Instant::now();
+    loop {
+        let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+        match mode {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => {
+                let error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_PROTOCOL);
+                return Err(rusqlite::Error::SqliteFailure(error, Some(format!("journal mode stays {mode}"))));
+            }
+            Err(error) if is_busy(&error) && since.elapsed() < longest => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whether another connection holds what we need.
+pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
+    let family = crate::fault::extended_code(error) & 0xff;
+    matches!(family, rusqlite::ffi::SQLITE_BUSY | rusqlite::ffi::SQLITE_LOCKED)
+}
+
+/// A relative path gets a `./`, so that SQLite takes none for a URI.
+pub(crate) fn plain(path: &Path) -> PathBuf {
+    Path::new(".").join(path)
+}

@@ -1,0 +1,120 @@
+//! Runs a job's statements on a connection and collects their rows.
+
+use crate::link::Link;
+use crate::{Error, Rows, Statement, Value, fault};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use std::time::{Duration, Instant};
+
+/// What a job's statements may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// The bounds of a job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) access: Access,
+    pub(crate) statement_timeout: Duration,
+    pub(crate) reply_bytes_max: usize,
+    /// Ends the running statement too; for reads only, since a write that began runs to its end.
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// Runs the statements in order; the transaction around them is the caller's.
+pub(crate) fn statements(link: &Link, bounds: Bounds, statements: &[Statement]) -> Result<Vec<Rows>, Error> {
+    if statements.len() > crate::STATEMENTS_MAX {
+        return Err(Error::Statement { detail: format!("more than {} statements", crate::STATEMENTS_MAX) });
+    }
+    let mut bytes_left = bounds.reply_bytes_max;
+    let mut replies = Vec::with_capacity(statements.len());
+    for statement in statements {
+        let mut until = Instant::now() + bounds.statement_timeout;
+        if let Some(deadline) = bounds.deadline {
+            until = until.min(deadline);
+        }
+        let rows = link.as_job(Some(until), |connection| {
+            one(connection, bounds.access, statement, &mut bytes_left)
+        })?;
+        replies.push(rows);
+    }
+    Ok(replies)
+}
+
+fn one(
+    connection: &rusqlite::Connection,
+    access: Access,
+    statement: &Statement,
+    bytes_left: &mut usize,
+) -> Result<Rows, Error> {
+    #[cfg(test)]
+    if &*statement.sql == "panic" {
+        panic!("asked for by a test");
+    }
+    let mut prepared = connection.prepare_cached(&statement.sql).map_err(fault::error)?;
+    let writes = !prepared.readonly();
+    if writes && access == Access::Read {
+        return Err(Error::Statement { detail: "a statement that writes, in a job that reads".into() });
+    }
+    let changes_before = connection.total_changes();
+    let mut reply = Rows { columns: prepared.column_count(), ..Rows::default() };
+    let parameters = rusqlite::params_from_iter(statement.parameters.iter().map(Bound));
+    let mut rows = prepared.query(parameters).map_err(fault::error)?;
+    while let Some(row) = rows.next().map_err(fault::error)? {
+        if reply.cells.is_empty() {
+            // The schema may have changed since it was prepared; with its first row it is up to date.
+            reply.columns = row.as_ref().column_count();
+        }
+        for column in 0..reply.columns {
+            let cell = row.get_ref(column).map_err(fault::error)?;
+            let bytes = size_of::<Value>() + payload_bytes(cell);
+            *bytes_left = bytes_left.checked_sub(bytes).ok_or(Error::TooLarge)?;
+            reply.cells.push(value(cell, column)?);
+        }
+    }
+    drop(rows);
+    // `changes` keeps the figure of an earlier statement if this one is no INSERT, UPDATE or DELETE.
+    if writes && connection.total_changes() != changes_before {
+        reply.changed = usize::try_from(connection.changes()).unwrap_or(usize::MAX);
+    }
+    Ok(reply)
+}
+
+fn payload_bytes(cell: ValueRef<'_>) -> usize {
+    match cell {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => 0,
+    }
+}
+
+/// TEXT that is no UTF-8 (written by someone else) is refused: changing it silently would be worse.
+fn value(cell: ValueRef<'_>, column: usize) -> Result<Value, Error> {
+    Ok(match cell {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(n) => Value::Integer(n),
+        ValueRef::Real(x) => Value::Real(x),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Value::Text(text.to_owned()),
+            Err(_) => {
+                return Err(Error::Statement { detail: format!("the text in column {column} is no UTF-8") });
+            }
+        },
+    })
+}
+
+/// A value as rusqlite binds it: by reference.
+pub(crate) struct Bound<'a>(pub(crate) &'a Value);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Integer(n) => ValueRef::Integer(*n),
+            Value::Real(x) => ValueRef::Real(*x),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}

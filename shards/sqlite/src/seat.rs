@@ -1,0 +1,129 @@
+//! What a thread of the store has, be it the writer or a reader: its place, its queue, and the way its answers go.
+
+use crate::lanes::{Lane, Lanes};
+use crate::link::{Link, Opening};
+use crate::statistics::{Counters, add};
+use crate::{Answers, Class, Error, Event, Job, Reply, Ticket};
+use crossbeam_utils::CachePadded;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// A job on its way.
+pub(crate) struct Task {
+    pub(crate) shard: usize,
+    pub(crate) ticket: Ticket,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) job: Job,
+}
+
+/// What all threads and handles of a store share.
+pub(crate) struct Shared {
+    pub(crate) lanes: Lanes<Task>,
+    pub(crate) counters: Box<[CachePadded<Counters>]>,
+    /// Set on closing: from then on jobs are answered without being run.
+    pub(crate) given_up_at: OnceLock<Instant>,
+}
+
+/// One thread's place.
+pub(crate) struct Seat {
+    /// 0 is the writer.
+    pub(crate) index: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) answers: Box<dyn Answers>,
+    pub(crate) opening: Opening,
+    pub(crate) statement_timeout: Duration,
+    pub(crate) reply_bytes_max: usize,
+}
+
+impl Seat {
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.shared.counters[self.index]
+    }
+
+    /// Why a job that was taken should not be run at all.
+    pub(crate) fn refusal(&self, task: &Task) -> Option<Error> {
+        let closing = self.shared.lanes.is_closed();
+        if task.deadline.is_none() && !closing {
+            return None;
+        }
+        let now = Instant::now();
+        if task.deadline.is_some_and(|deadline| deadline <= now) {
+            return Some(Error::Timeout);
+        }
+        (closing && self.shared.given_up_at.get().is_some_and(|&at| at <= now)).then(shutting_down)
+    }
+
+    /// Sends a reply. A panic in the caller's code costs this reply only.
+    pub(crate) fn answer(&mut self, task: &Task, reply: Reply) {
+        add(&self.counters().jobs, 1);
+        if reply.is_err() {
+            add(&self.counters().failed, 1);
+        }
+        let answers = &mut self.answers;
+        let sent = catch_unwind(AssertUnwindSafe(|| answers.answer(task.shard, task.ticket, reply)));
+        if let Err(panic) = sent {
+            self.observe(Event::Panicked { detail: words(&*panic) });
+        }
+    }
+
+    /// Reports an event. What panics here has nobody left to tell.
+    pub(crate) fn observe(&mut self, event: Event) {
+        let answers = &mut self.answers;
+        let _ = catch_unwind(AssertUnwindSafe(|| answers.observe(event)));
+    }
+
+    /// Makes sure that there is a connection, opening one if the last was given up.
+    pub(crate) fn reopened<'a>(
+        &mut self,
+        link: &'a mut Option<Link>,
+        open: impl FnOnce(&Opening) -> rusqlite::Result<Link>,
+    ) -> Result<&'a Link, Error> {
+        if link.is_none() {
+            match open(&self.opening) {
+                Ok(opened) => *link = Some(opened),
+                Err(error) => {
+                    self.observe(Event::NotReopened { detail: error.to_string() });
+                    return Err(unavailable(crate::fault::error(error)));
+                }
+            }
+        }
+        link.as_ref().ok_or_else(shutting_down)
+    }
+}
+
+impl Task {
+    pub(crate) fn lane(class: Class) -> Lane {
+        match class {
+            Class::Write => Lane::Write,
+            Class::ReadByKey => Lane::Key,
+            Class::Read => Lane::Read,
+        }
+    }
+}
+
+/// For a job that the closing store has not run.
+#[cold]
+pub(crate) fn shutting_down() -> Error {
+    Error::Unavailable { detail: "the store is closing".into() }
+}
+
+/// An error that is not the job's own, in the words of the original.
+#[cold]
+pub(crate) fn unavailable(error: Error) -> Error {
+    match error {
+        Error::Unavailable { .. } => error,
+        Error::Statement { detail } | Error::Constraint { detail } | Error::OutcomeUnknown { detail } => {
+            Error::Unavailable { detail }
+        }
+        other => Error::Unavailable { detail: format!("{other:?}") },
+    }
+}
+
+/// What a panic said.
+#[cold]
+pub(crate) fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without words").into()
+}

@@ -1,0 +1,225 @@
+//! The store: opens the file, owns the threads, and ends them.
+
+use crate::lanes::{Lane, Lanes};
+use crate::link::{Link, Opening};
+use crate::reader::Reader;
+use crate::seat::{Seat, Shared, Task, shutting_down};
+use crate::statistics::{Counters, Statistics};
+use crate::writer::Writer;
+use crate::{Answers, Job, Sync, Ticket, fault};
+use crossbeam_utils::CachePadded;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How a store is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The database file. Made if it is missing; its directory is not.
+    pub path: PathBuf,
+    /// Reader threads, at least 1. With two or more, the first serves reads by key alone.
+    pub readers: usize,
+    /// The longest that one statement runs. Beyond it [`crate::Error::Timeout`].
+    pub statement_timeout: Duration,
+    /// Bytes of one job's rows. Beyond it [`crate::Error::TooLarge`].
+    pub reply_bytes_max: usize,
+    /// Jobs that wait in each of the three queues (writes, reads by key, other reads). Beyond it a job is given back.
+    pub queue_max: usize,
+    /// How long a statement waits while another process writes. Beyond it [`crate::Error::Unavailable`].
+    pub busy_timeout: Duration,
+    /// When a commit counts as done.
+    pub sync: Sync,
+}
+
+impl Options {
+    /// The defaults, for a file.
+    pub fn new(path: impl Into<PathBuf>) -> Options {
+        Options {
+            path: path.into(),
+            readers: 2,
+            statement_timeout: Duration::from_secs(5),
+            reply_bytes_max: 16 * 1024 * 1024,
+            queue_max: 1_024,
+            busy_timeout: Duration::from_secs(5),
+            sync: Sync::Full,
+        }
+    }
+}
+
+/// Why a store could not be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// An option is out of its range.
+    Options {
+        /// Which and why.
+        detail: String,
+    },
+    /// SQLite refused the file; with a word on what to do.
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        detail: String,
+    },
+    /// The kernel gave no thread.
+    Thread(std::io::Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Options { detail } => f.write_str(detail),
+            OpenError::Database { path, detail } => write!(f, "{}: {detail}", path.display()),
+            OpenError::Thread(error) => write!(f, "no thread for the database: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// The open database and its threads. Dropped, it ends them as [`Store::close`] does, but runs nothing that still waits.
+pub struct Store {
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<(Box<dyn Answers>, Option<Link>)>>,
+    readers: Vec<JoinHandle<Box<dyn Answers>>>,
+}
+
+/// A shard's end: submits jobs.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// Hands a job over. Never blocks. `deadline` is when its asker stops waiting: a job not begun by then is answered
+    /// [`crate::Error::Timeout`], a read that runs is ended; a write that runs is not.
+    ///
+    /// # Errors
+    /// The job itself, if its queue is full or the store is closing.
+    pub fn submit(
+        &self,
+        shard: usize,
+        ticket: Ticket,
+        deadline: Option<Instant>,
+        job: Job,
+    ) -> Result<(), Job> {
+        let lane = Task::lane(job.class);
+        self.shared.lanes.push(lane, Task { shard, ticket, deadline, job }).map_err(|task| task.job)
+    }
+}
+
+impl Store {
+    /// Opens the file and starts the threads. `make_answers` is called once per thread: 0 is the writer, then the readers.
+    ///
+    /// # Errors
+    /// If an option is out of range, the file can't be opened as a database, or a thread can't be started.
+    pub fn open(
+        options: Options,
+        mut make_answers: impl FnMut(usize) -> Box<dyn Answers>,
+    ) -> Result<Store, OpenError> {
+        if options.readers == 0 || options.queue_max == 0 {
+            let detail = "a store needs at least one reader and one place in its queues".into();
+            return Err(OpenError::Options { detail });
+        }
+        let opening = Opening {
+            path: options.path.clone(),
+            busy_timeout: options.busy_timeout,
+            sync: options.sync,
+            value_bytes_max: options.reply_bytes_max,
+        };
+        let refused = |error| OpenError::Database {
+            path: options.path.clone(),
+            detail: match fault::error(error) {
+                crate::Error::Unavailable { detail } | crate::Error::Statement { detail } => detail,
+                other => format!("{other:?}"),
+            },
+        };
+        // The writer first: it makes the file and its log, which a read-only connection can't.
+        let writer = Link::open_writer(&opening).map_err(refused)?;
+        let readers: Vec<Link> = (0..options.readers)
+            .map(|_| Link::open_reader(&opening))
+            .collect::<rusqlite::Result<_>>()
+            .map_err(refused)?;
+
+        let shared = Arc::new(Shared {
+            lanes: Lanes::new(options.readers, options.queue_max),
+            counters: (0..=options.readers).map(|_| CachePadded::new(Counters::default())).collect(),
+            given_up_at: OnceLock::new(),
+        });
+        let mut seat = |index| Seat {
+            index,
+            shared: Arc::clone(&shared),
+            answers: make_answers(index),
+            opening: opening.clone(),
+            statement_timeout: options.statement_timeout,
+            reply_bytes_max: options.reply_bytes_max,
+        };
+        // From here on dropping the store ends the threads that were started.
+        let mut store = Store { shared: Arc::clone(&shared), writer: None, readers: Vec::new() };
+        let writer = Writer::new(seat(0), writer);
+        let thread = Builder::new().name(thread_name(0)).spawn(|| writer.run());
+        store.writer = Some(thread.map_err(OpenError::Thread)?);
+        for (index, link) in readers.into_iter().enumerate() {
+            let reader = Reader { seat: seat(index + 1), link: Some(link) };
+            let thread = Builder::new().name(thread_name(index + 1)).spawn(|| reader.run());
+            store.readers.push(thread.map_err(OpenError::Thread)?);
+        }
+        Ok(store)
+    }
+
+    /// One for each shard.
+    pub fn handle(&self) -> Handle {
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// What the threads have done so far.
+    pub fn statistics(&self) -> Statistics {
+        let counters = self.shared.counters.iter().enumerate();
+        let lanes = &self.shared.lanes;
+        Statistics {
+            threads: counters.map(|(index, counters)| counters.look(thread_name(index))).collect(),
+            waiting_writes: lanes.waiting(Lane::Write),
+            waiting_reads_by_key: lanes.waiting(Lane::Key),
+            waiting_reads: lanes.waiting(Lane::Read),
+        }
+    }
+
+    /// Refuses further jobs, finishes what is queued (what is not begun within `longest` is answered
+    /// [`crate::Error::Unavailable`]), copies the log into the database and joins the threads. Shards should have
+    /// stopped submitting: a job submitted at the very moment may be neither given back nor answered.
+    pub fn close(mut self, longest: Duration) {
+        self.end(longest);
+    }
+
+    fn end(&mut self, longest: Duration) {
+        self.shared.given_up_at.get_or_init(|| Instant::now() + longest);
+        self.shared.lanes.close();
+        let mut answers: Vec<Box<dyn Answers>> = Vec::new();
+        // Readers first: the last connection to close deletes the log, and only a writing one can.
+        answers.extend(self.readers.drain(..).filter_map(|thread| thread.join().ok()));
+        if let Some(Ok((writers, link))) = self.writer.take().map(JoinHandle::join) {
+            drop(link);
+            answers.push(writers);
+        }
+        if let Some(answers) = answers.first_mut() {
+            while let Some(task) = self.shared.lanes.take_left_over() {
+                answers.answer(task.shard, task.ticket, Err(shutting_down()));
+            }
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.end(Duration::ZERO);
+    }
+}
+
+fn thread_name(index: usize) -> String {
+    match index {
+        0 => "sqlite-writer".into(),
+        reader => format!("sqlite-reader-{}", reader - 1),
+    }
+}
