@@ -268,6 +268,7 @@ fn judge_version(message: &[u8]) -> Result<(), Refusal> {
 }
 
 /// Puts together what httparse found in `message`, which is exactly the head.
+#[inline]
 fn assemble<'b, 'f>(
     request: httparse::Request<'f, 'b>,
     message: &'b [u8],
@@ -290,24 +291,29 @@ fn assemble<'b, 'f>(
     let method = Method::from_token(token.as_bytes());
     let version = if minor == 0 { Version::Http10 } else { Version::Http11 };
     let form = target_form::split(method, target)?;
-    let summary = fields::summarize(version, fields)?;
-    Ok(Head {
+    let mut head = Head {
         method,
         version,
         target,
         path: form.path,
         query: form.query,
-        framing: summary.framing,
-        keep_alive: summary.keep_alive,
-        expect_continue: summary.expect_continue,
-        host: form.authority.map(str::as_bytes).or(summary.host),
-        content_type: summary.content_type,
-        request_id: summary.request_id,
-        if_none_match: summary.if_none_match,
-        accept_encoding: summary.accept_encoding,
-        forwarded_for: summary.forwarded_for,
+        framing: BodyFraming::None,
+        keep_alive: false,
+        expect_continue: false,
+        host: None,
+        content_type: None,
+        request_id: None,
+        if_none_match: None,
+        accept_encoding: None,
+        forwarded_for: None,
         fields,
-    })
+    };
+    fields::read(fields, &mut head)?;
+    // The target's authority wins over Host, which is checked all the same (RFC 9112 section 3.2.2).
+    if let Some(authority) = form.authority {
+        head.host = Some(authority.as_bytes());
+    }
+    Ok(head)
 }
 
 /// httparse takes a bare line feed for the end of a line. It lets no carriage return through elsewhere, so it is

@@ -53,7 +53,8 @@ impl Mailbox {
 
     /// The receiver is about to wait. False: there is mail after all, and it counts as awake.
     pub(crate) fn fall_asleep(&self) -> bool {
-        self.asleep.store(true, Ordering::Relaxed);
+        // A swap, not a store: it takes its place after a sender's swap that took an earlier sleep away but came late.
+        self.asleep.swap(true, Ordering::AcqRel);
         fence(Ordering::SeqCst);
         if self.has_mail() {
             self.asleep.store(false, Ordering::Relaxed);

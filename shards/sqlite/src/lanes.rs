@@ -55,6 +55,14 @@ struct Sleeper {
     thread: OnceLock<Thread>,
 }
 
+impl Sleeper {
+    /// True for one caller of those that race. (Not a swap: one that comes too late would write `false` over `false`,
+    /// and loom can't tell that the thread's next `true` comes after it.)
+    fn take_asleep(&self) -> bool {
+        self.asleep.compare_exchange(true, false, SeqCst, Relaxed).is_ok()
+    }
+}
+
 impl<T> Lanes<T> {
     /// For one writer and `readers` readers; at most `waiting_max` jobs wait in each queue (a few more if several shards
     /// push the last one at once).
@@ -144,8 +152,8 @@ impl<T> Lanes<T> {
 
     fn wake_one(&self, threads: Range<usize>) {
         for sleeper in &self.sleepers[threads] {
-            // The load spares awake threads a write to their line.
-            if sleeper.asleep.load(Relaxed) && sleeper.asleep.swap(false, SeqCst) {
+            // The load spares awake threads the traffic on their line.
+            if sleeper.asleep.load(Relaxed) && sleeper.take_asleep() {
                 if let Some(thread) = sleeper.thread.get() {
                     thread.unpark();
                 }

@@ -68,7 +68,6 @@ mod chosen {
                 return Err(item);
             }
             items.push_back(item);
-            drop(items);
             self.len.fetch_add(1, Ordering::Release);
             Ok(())
         }
@@ -77,11 +76,10 @@ mod chosen {
             if self.len.load(Ordering::Relaxed) == 0 {
                 return None;
             }
-            let item = self.items.lock().unwrap().pop_front();
-            if item.is_some() {
-                self.len.fetch_sub(1, Ordering::AcqRel);
-            }
-            item
+            let mut items = self.items.lock().unwrap();
+            let item = items.pop_front()?;
+            self.len.fetch_sub(1, Ordering::AcqRel);
+            Some(item)
         }
 
         pub(crate) fn len(&self) -> usize {

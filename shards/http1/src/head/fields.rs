@@ -3,22 +3,9 @@
 use httparse::Header;
 
 use super::authority::{Port, is_authority};
-use super::{BodyFraming, Version};
+use super::{BodyFraming, Head, Version};
 use crate::Refusal;
 use crate::text::{is_token, list_elements, trim_blanks};
-
-/// What is taken from the fields.
-pub(super) struct Summary<'b> {
-    pub(super) framing: BodyFraming,
-    pub(super) keep_alive: bool,
-    pub(super) expect_continue: bool,
-    pub(super) host: Option<&'b [u8]>,
-    pub(super) content_type: Option<&'b [u8]>,
-    pub(super) request_id: Option<&'b [u8]>,
-    pub(super) if_none_match: Option<&'b [u8]>,
-    pub(super) accept_encoding: Option<&'b [u8]>,
-    pub(super) forwarded_for: Option<&'b [u8]>,
-}
 
 /// What was said about Expect.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,18 +17,11 @@ enum Expectation {
 
 /// Reads all fields once. Length and first letter tell which name can still be meant, so that a field costs one
 /// comparison at most, and that one without a branch per byte. Broken syntax is refused where it stands, what is merely unknown after all was read.
-pub(super) fn summarize<'b>(version: Version, fields: &[Header<'b>]) -> Result<Summary<'b>, Refusal> {
-    let mut summary = Summary {
-        framing: BodyFraming::None,
-        keep_alive: false,
-        expect_continue: false,
-        host: None,
-        content_type: None,
-        request_id: None,
-        if_none_match: None,
-        accept_encoding: None,
-        forwarded_for: None,
-    };
+///
+/// What is found is written into `head`, which comes with its version.
+#[inline]
+pub(super) fn read<'b>(fields: &[Header<'b>], head: &mut Head<'b, '_>) -> Result<(), Refusal> {
+    let version = head.version;
     let mut length: Option<u64> = None;
     let mut codings: Option<Codings> = None;
     let mut options = Options::default();
@@ -52,10 +32,10 @@ pub(super) fn summarize<'b>(version: Version, fields: &[Header<'b>]) -> Result<S
         let value = field.value;
         match (name.len(), name[0] | 0x20) {
             (4, b'h') if is_named(name, b"host") => {
-                if summary.host.is_some() || !(value.is_empty() || is_authority(value, Port::Optional)) {
+                if head.host.is_some() || !(value.is_empty() || is_authority(value, Port::Optional)) {
                     return Err(Refusal::BadRequest);
                 }
-                summary.host = Some(value);
+                head.host = Some(value);
             }
             (6, b'e') if is_named(name, b"expect") => {
                 expectation = match expectation {
@@ -68,14 +48,14 @@ pub(super) fn summarize<'b>(version: Version, fields: &[Header<'b>]) -> Result<S
                 };
             }
             (10, b'c') if is_named(name, b"connection") => options.add(value),
-            (12, b'c') if is_named(name, b"content-type") => set_first(&mut summary.content_type, value),
-            (12, b'x') if is_named(name, b"x-request-id") => set_first(&mut summary.request_id, value),
-            (13, b'i') if is_named(name, b"if-none-match") => set_first(&mut summary.if_none_match, value),
+            (12, b'c') if is_named(name, b"content-type") => set_first(&mut head.content_type, value),
+            (12, b'x') if is_named(name, b"x-request-id") => set_first(&mut head.request_id, value),
+            (13, b'i') if is_named(name, b"if-none-match") => set_first(&mut head.if_none_match, value),
             (14, b'c') if is_named(name, b"content-length") => length = Some(parse_length(value, length)?),
             (15, b'a') if is_named(name, b"accept-encoding") => {
-                set_first(&mut summary.accept_encoding, value);
+                set_first(&mut head.accept_encoding, value);
             }
-            (15, b'x') if is_named(name, b"x-forwarded-for") => summary.forwarded_for = Some(value),
+            (15, b'x') if is_named(name, b"x-forwarded-for") => head.forwarded_for = Some(value),
             (17, b't') if is_named(name, b"transfer-encoding") => {
                 codings.get_or_insert_default().add(value)?;
             }
@@ -83,25 +63,25 @@ pub(super) fn summarize<'b>(version: Version, fields: &[Header<'b>]) -> Result<S
         }
     }
 
-    if version == Version::Http11 && summary.host.is_none() {
+    if version == Version::Http11 && head.host.is_none() {
         return Err(Refusal::BadRequest);
     }
-    summary.framing = match (length, codings) {
+    head.framing = match (length, codings) {
         (None, None) => BodyFraming::None,
         (Some(length), None) => BodyFraming::Sized(length),
         (None, Some(codings)) if version == Version::Http11 => codings.framing()?,
         _ => return Err(Refusal::BadRequest),
     };
-    summary.keep_alive = !options.close && (version == Version::Http11 || options.keep_alive);
+    head.keep_alive = !options.close && (version == Version::Http11 || options.keep_alive);
     if version == Version::Http11 {
-        let has_body = !matches!(summary.framing, BodyFraming::None | BodyFraming::Sized(0));
-        summary.expect_continue = match expectation {
+        let has_body = !matches!(head.framing, BodyFraming::None | BodyFraming::Sized(0));
+        head.expect_continue = match expectation {
             Expectation::None => false,
             Expectation::Continue => has_body,
             Expectation::Unknown => return Err(Refusal::ExpectationUnknown),
         };
     }
-    Ok(summary)
+    Ok(())
 }
 
 /// Whether `name` is `known`, which consists of small letters and hyphens. Setting the bit that tells small letters
