@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Why the bytes of a request are refused. Where one request earns several, the first of this order that
-/// was met on the wire counts.
+/// Why the bytes of a request are refused. Where a head earns several, the request line counts before the fields, a
+/// bound before what lies beyond it, and broken syntax before what is merely unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// Syntax or framing is broken, or two readers could understand it differently.

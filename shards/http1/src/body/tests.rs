@@ -143,6 +143,7 @@ fn extensions() {
         ";\x7f\r\n",
         ";a=\"b\r\n\"",
         ";a=\"b\\\r\n",
+        ";a=\"\\\x00\"\r\n",
         ";a=\"\n",
         " a\r\n",
         "\x0b;a\r\n",

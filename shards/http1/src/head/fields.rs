@@ -16,7 +16,8 @@ enum Expectation {
 }
 
 /// Reads all fields once. Length and first letter tell which name can still be meant, so that a field costs one
-/// comparison at most, and that one without a branch per byte. Broken syntax is refused where it stands, what is merely unknown after all was read.
+/// comparison at most, and that one without a branch per byte. Broken syntax is refused where it stands, what is
+/// merely unknown after all was read.
 ///
 /// What is found is written into `head`, which comes with its version.
 #[inline]

@@ -18,6 +18,32 @@ fn trickled_heads_are_parsed_once() {
     assert_eq!(feed(input, &LIMITS, [1, input.len()]), Verdict::Refused(Refusal::BadRequest));
 }
 
+/// What decides a trickling head is noticed with the byte that decides it, not when the head ends or the
+/// connection times out.
+#[test]
+fn trickled_heads_are_refused_at_once() {
+    let check = |input: &str, refusal: Refusal| {
+        let input = input.as_bytes();
+        assert_eq!(
+            feed(input, &LIMITS, 1..=input.len()),
+            Verdict::Refused(refusal),
+            "{}",
+            input.escape_ascii()
+        );
+        assert_eq!(feed(input, &LIMITS, 1..input.len()), Verdict::Incomplete, "{}", input.escape_ascii());
+    };
+    check(&format!("GET /{}", "a".repeat(100)), Refusal::TargetTooLong);
+    check(&format!("\r\nGET /{}", "a".repeat(100)), Refusal::TargetTooLong);
+    check(&format!("GET / HTTP/1.0\r\n{}", "a".repeat(584)), Refusal::HeadTooLarge);
+    check(&"M".repeat(33), Refusal::BadRequest);
+    check("GET / HTTP/1.0\n\n", Refusal::BadRequest);
+    check("GET / HTTP/1.0\n\r\n", Refusal::BadRequest);
+    check("GET / HTTP/1.0\r\nA: b\n\n", Refusal::BadRequest);
+    check("GET / HTTP/2.0\r\n\r\n", Refusal::VersionUnsupported);
+    check("\r\n\r", Refusal::BadRequest);
+    check("\n", Refusal::BadRequest);
+}
+
 #[test]
 fn pipelined_heads_come_one_by_one() {
     let input = b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3 HT";
