@@ -1,3 +1,93 @@
 //! From the file, the environment and the flags to the plan.
+//!
+//! Two steps, each without side effects beyond reading files: [`raw`] lays file, included files, environment and flags
+//! over one another into one tree whose every value knows where it was written; the planners below turn that tree into
+//! a [`Plan`], or into every fault that is in it. A planner that meets a fault notes it and goes on with a stand-in, so
+//! that one run shows all of them; the stand-ins never leave this module, because a plan with faults is no plan.
+//!
+//! Deserializing into structs was rejected: it stops at the first fault and knows no lines.
 
 pub mod plan;
+
+pub mod keys;
+
+mod faults;
+mod tree;
+
+mod expand;
+mod glob;
+mod raw;
+
+mod section;
+mod values;
+
+mod columns;
+mod endpoints;
+mod limits;
+mod paths;
+mod rules;
+mod services;
+mod sql;
+mod tables;
+mod templates;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use faults::Fault;
+pub use plan::Plan;
+
+use faults::Faults;
+use section::Section;
+
+/// The file that is used when there is none, and that `ringmill init` writes.
+pub const BUILTIN: &str = include_str!("builtin.toml");
+
+/// The version of the file that this program reads: `format`.
+pub const FORMAT: i64 = 1;
+
+/// All that a plan is made of, besides the files that are named in it.
+#[derive(Clone, Debug)]
+pub struct Inputs<'a> {
+    /// `--config`. `None`: `ringmill.toml` in the working directory if there is one, else the built-in file.
+    pub config: Option<PathBuf>,
+    /// Where relative paths of flags and environment start, and those of the built-in file.
+    pub working_directory: &'a Path,
+    /// The whole environment: `RINGMILL_…` sets keys, the rest is there for `${NAME}`.
+    pub environment: Vec<(String, String)>,
+    /// `--set KEY=VALUE`, in order; the later wins.
+    pub sets: Vec<(String, String)>,
+}
+
+/// Reads, layers and validates.
+///
+/// # Errors
+///
+/// Every fault that there is, in the order of files and lines. A file with faults of syntax shows those alone.
+pub fn load(inputs: &Inputs) -> Result<Plan, Vec<Fault>> {
+    let faults = Faults::default();
+    let Some(raw) = raw::read(inputs, &faults) else { return Err(faults.sorted()) };
+    let root = Section::root(&raw.root, &faults);
+    let services = services::plan(&root);
+    let rate_limits = limits::plan(&root);
+    let tables = tables::plan(&root, &rate_limits, &services.cache);
+    let endpoints = endpoints::plan(&root, &rate_limits, &tables, &services.cache);
+    paths::refuse_conflicts(&root, &services.server, &tables, &endpoints);
+    if !faults.is_empty() {
+        return Err(faults.sorted());
+    }
+    Ok(Plan {
+        source: raw.source,
+        server: services.server,
+        http: services.http,
+        log: services.log,
+        database: services.database,
+        cache: services.cache,
+        rate_limits,
+        tables,
+        endpoints,
+        shown: raw.root.shown(""),
+    })
+}

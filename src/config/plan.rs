@@ -25,6 +25,36 @@ pub struct Plan {
     pub shown: serde_json::Value,
 }
 
+impl Plan {
+    /// A sentence for the log about keys that are declared and do nothing in this version; `None` if there are none.
+    pub fn no_effect_yet(&self) -> Option<String> {
+        let (mut cache, mut rate_limit) = (false, false);
+        let mut places = Vec::new();
+        let tables = self.tables.iter().map(|table| {
+            let limits = &table.rate_limit;
+            let all = [&limits.list, &limits.get, &limits.create, &limits.update, &limits.delete];
+            ("tables", &table.name, table.cache.is_some(), all.iter().any(|policies| !policies.is_empty()))
+        });
+        let endpoints = self.endpoints.iter().map(|endpoint| {
+            ("endpoints", &endpoint.name, endpoint.cache.is_some(), !endpoint.rate_limit.is_empty())
+        });
+        for (section, name, has_cache, has_limits) in tables.chain(endpoints) {
+            cache |= has_cache;
+            rate_limit |= has_limits;
+            if has_cache || has_limits {
+                places.push(format!("{section}.{name}"));
+            }
+        }
+        let what = match (cache, rate_limit) {
+            (true, true) => "cache and rate_limit have",
+            (true, false) => "cache has",
+            (false, true) => "rate_limit has",
+            (false, false) => return None,
+        };
+        Some(format!("{what} no effect in this version: {}", places.join(", ")))
+    }
+}
+
 /// Where a plan stems from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -40,7 +70,8 @@ pub struct Server {
     pub listen: Vec<SocketAddr>,
     pub admin: AdminAddress,
     pub cores: Cores,
-    /// Absolute, or relative to the working directory.
+    /// Joined to the folder of the file (of the shell, if a flag or variable says it): absolute if
+    /// [`Inputs::working_directory`](super::Inputs::working_directory) is.
     pub data: PathBuf,
     pub trusted_proxies: Vec<Network>,
     /// `None`: only on the admin listener.
@@ -131,7 +162,7 @@ pub enum Access {
 /// `[database]`.
 #[derive(Clone, Debug)]
 pub struct Database {
-    /// The file of the embedded database, under `server.data` unless absolute.
+    /// The file of the embedded database, already joined to `server.data` unless the url has an absolute one.
     pub sqlite: PathBuf,
     pub wait_timeout: Duration,
     pub statement_timeout: Duration,
@@ -294,9 +325,9 @@ pub struct Rules {
     pub format: Option<Format>,
     pub minimum: Option<Bound>,
     pub maximum: Option<Bound>,
-    /// Allowed values, as JSON.
+    /// Allowed values, as JSON that a request would bring, but that a numeric is the string of its digits.
     pub choices: Option<Vec<serde_json::Value>>,
-    /// As JSON.
+    /// As JSON, in the form of `choices`.
     pub default: Option<serde_json::Value>,
 }
 
@@ -406,6 +437,8 @@ pub struct Endpoint {
     pub rate_limit: Vec<PolicyIndex>,
 }
 
+// There are as many as the file has endpoints: an indirection would save nothing.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug)]
 pub enum EndpointKind {
     Sql(SqlEndpoint),

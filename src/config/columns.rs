@@ -1,0 +1,172 @@
+//! Columns of a table, and the columns of other tables that they refer to.
+
+use super::faults::did_you_mean;
+use super::keys;
+use super::plan::{Column, ColumnIndex, Generated, OnDelete, Reference, Table, Type};
+use super::rules::{self, Needed, name_of};
+use super::section::{At, Section};
+use super::tree::{Secrecy, Value};
+use super::values;
+
+/// Postgres cuts longer names off.
+pub(super) const NAME_BYTES_MAX: usize = 63;
+
+/// All columns of a table; their references come later, when all tables are known.
+pub(super) fn columns(section: &Section<'_>) -> Vec<Column> {
+    let mut columns: Vec<Column> = Vec::new();
+    for (entry, at) in section.named("columns") {
+        let name = entry.name.as_str();
+        if !values::is_identifier(name) || name.len() > NAME_BYTES_MAX {
+            at.fault(
+                "is no name of a column",
+                format!("take letters, digits and `_`, a letter or `_` first, at most {NAME_BYTES_MAX}"),
+            );
+        }
+        if columns.iter().any(|other| other.name.eq_ignore_ascii_case(name)) {
+            at.fault(
+                "is a column already: databases do not tell capitals apart",
+                "rename or remove one of them",
+            );
+        }
+        columns.push(column(name, &at));
+    }
+    columns
+}
+
+fn column(name: &str, at: &At<'_>) -> Column {
+    let mut column = Column {
+        name: name.into(),
+        rules: rules::bare(Type::Json),
+        unique: false,
+        hidden: false,
+        read_only: false,
+        generated: None,
+        references: None,
+    };
+    if matches!(at.node.value, Value::Text(_)) {
+        column.rules = rules::bare(rules::kind(at).unwrap_or(Type::Json));
+        return column;
+    }
+    let section = at.section(keys::COLUMN);
+    column.rules = rules::rules(&section, Needed::No);
+    column.unique = section.boolean("unique");
+    column.hidden = section.boolean("hidden");
+    column.read_only = section.boolean("read_only");
+    column.generated = generated(&section, &column);
+    section.choice_if("on_delete");
+    if column.read_only && column.rules.required && section.get("default").is_none() {
+        at.fault(
+            "is required and read_only, so that no row could ever be created",
+            "give it a default, or drop one of the two",
+        );
+    }
+    column
+}
+
+fn generated(section: &Section<'_>, column: &Column) -> Option<Generated> {
+    let at = section.get("generated")?;
+    let (generated, fits): (_, &[Type]) = match section.choice("generated") {
+        "identity" => (Generated::Identity, &[Type::SmallInt, Type::Integer, Type::BigInt]),
+        "uuid" => (Generated::Uuid, &[Type::Uuid, Type::Text]),
+        "on_write" => (Generated::OnWrite, &[Type::Timestamp]),
+        _ => (Generated::OnCreate, &[Type::Timestamp]),
+    };
+    if !fits.contains(&column.rules.kind) {
+        let names: Vec<&str> = fits.iter().map(|kind| name_of(*kind)).collect();
+        at.wrong(
+            &format!("does not make a {}", name_of(column.rules.kind)),
+            format!("it is for {}", names.join(", ")),
+        );
+    }
+    if section.get("default").is_some() {
+        at.fault("generated and default exclude each other", "remove one of them");
+    }
+    if column.rules.required {
+        at.fault("a generated column cannot be required: callers leave it out", "remove `required`");
+    }
+    Some(generated)
+}
+
+/// Of a column that a text names.
+pub(super) fn index_of(at: &At<'_>, name: &str, columns: &[Column]) -> Option<ColumnIndex> {
+    let found = columns.iter().position(|column| column.name == name);
+    if found.is_none() {
+        let remedy = match at.node.secrecy {
+            Secrecy::Plain => did_you_mean(name, columns.iter().map(|c| c.name.as_str()), "column"),
+            Secrecy::Secret => "name one of the columns".into(),
+        };
+        at.wrong("is no column of this table", remedy);
+    }
+    found
+}
+
+/// Of the table and column that `"table.column"` names.
+pub(super) fn locate(at: &At<'_>, tables: &[Table]) -> Option<(usize, ColumnIndex)> {
+    let text = at.text()?;
+    let Some((table, column)) = text.split_once('.') else {
+        at.wrong("names no column", "write \"table.column\"");
+        return None;
+    };
+    let plain = at.node.secrecy == Secrecy::Plain;
+    let Some(index) = tables.iter().position(|known| known.name == table) else {
+        let names = tables.iter().map(|table| table.name.as_str());
+        let remedy = if plain { did_you_mean(table, names, "table") } else { "name one of [tables]".into() };
+        at.wrong("names no table of this file", remedy);
+        return None;
+    };
+    let columns = &tables[index].columns;
+    let Some(column) = columns.iter().position(|known| known.name == column) else {
+        let names = columns.iter().map(|column| column.name.as_str());
+        let remedy =
+            if plain { did_you_mean(column, names, "column") } else { "name one of its columns".into() };
+        at.wrong("names no column of that table", remedy);
+        return None;
+    };
+    Some((index, column))
+}
+
+/// Resolves `references` of every column, once all tables are known.
+pub(super) fn resolve_references(named: &[At<'_>], tables: &mut [Table]) {
+    for (index, at) in named.iter().enumerate() {
+        let Some(columns) = at.child("columns") else { continue };
+        for (column, (_, at)) in columns.named().into_iter().enumerate() {
+            if !at.node.is_table() {
+                continue;
+            }
+            let reference = reference(&at, &tables[index].columns[column], tables);
+            tables[index].columns[column].references = reference;
+        }
+    }
+}
+
+fn reference(at: &At<'_>, column: &Column, tables: &[Table]) -> Option<Reference> {
+    let on_delete = at.child("on_delete");
+    let Some(references) = at.child("references") else {
+        if let Some(at) = on_delete {
+            at.fault("on_delete is for a column that refers to another", "write references, or remove it");
+        }
+        return None;
+    };
+    let (table, target) = locate(&references, tables)?;
+    let other = &tables[table];
+    let (kind, other_kind) = (column.rules.kind, other.columns[target].rules.kind);
+    if kind != other_kind {
+        references.wrong(
+            &format!("is a {}, this column a {}", name_of(other_kind), name_of(kind)),
+            "give both the same type",
+        );
+    }
+    if other.key != [target] && !other.columns[target].unique {
+        references.wrong("may name several rows", "refer to the key, or to a unique column");
+    }
+    let on_delete = match on_delete.as_ref().and_then(At::as_text) {
+        Some("restrict") => OnDelete::Restrict,
+        Some("cascade") => OnDelete::Cascade,
+        Some("set_null") => OnDelete::SetNull,
+        _ => OnDelete::NoAction,
+    };
+    if let (OnDelete::SetNull, true, Some(at)) = (on_delete, column.rules.required, at.child("on_delete")) {
+        at.fault("a required column cannot be set to null", "take another on_delete, or drop `required`");
+    }
+    Some(Reference { table, column: target, on_delete })
+}

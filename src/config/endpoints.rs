@@ -1,0 +1,327 @@
+//! `[endpoints]`: SQL, constants and echoes.
+
+use super::columns::locate;
+use super::faults::did_you_mean;
+use super::keys;
+use super::limits;
+use super::paths::{self, Path};
+use super::plan::{
+    CacheDefaults, Endpoint, EndpointKind, Parameter, RateLimit, Shape, SqlEndpoint, Table, Type,
+};
+use super::rules::{self, Needed};
+use super::section::{At, Section};
+use super::services::cache_rule;
+use super::sql;
+use super::tables::{direction, refuse_other_access};
+use super::templates::{self, Scope};
+use super::tree::Value;
+use super::values;
+
+/// What makes an endpoint; each has exactly one.
+const KINDS: [&str; 4] = ["sql", "sql_file", "json", "echo"];
+/// Keys that only SQL endpoints have.
+const SQL_ONLY: [&str; 10] =
+    ["params", "shape", "status", "reply", "reads", "writes", "columns", "read", "timeout", "order"];
+/// Methods that an endpoint may have.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+const SQL_FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// One endpoint for each entry, also for those with faults.
+pub(super) fn plan(
+    root: &Section<'_>,
+    rate_limits: &[RateLimit],
+    tables: &[Table],
+    cache: &CacheDefaults,
+) -> Vec<Endpoint> {
+    let endpoints = root.named("endpoints").into_iter();
+    endpoints.map(|(entry, at)| endpoint(&entry.name, &at, rate_limits, tables, cache)).collect()
+}
+
+fn endpoint(
+    name: &str,
+    at: &At<'_>,
+    rate_limits: &[RateLimit],
+    tables: &[Table],
+    cache: &CacheDefaults,
+) -> Endpoint {
+    if name.is_empty() || name.chars().any(char::is_control) {
+        at.fault("is no name of an endpoint", "take letters, digits and `_`");
+    }
+    let section = at.section(keys::ENDPOINT);
+    let path = section.needed("path", "write path = \"/api/…\"").and_then(|at| paths::path(&at));
+    let path = path.unwrap_or(Path { text: String::new(), parameters: Vec::new() });
+    let methods = methods(&section);
+    if let Some(at) = section.get("access") {
+        refuse_other_access(&at);
+    }
+    let kind = kind(&section, &path, tables);
+    let cache = cache_rule(&section, cache);
+    if let (Some(_), Some(at)) = (&cache, section.get("cache")) {
+        refuse_useless_cache(&at, &methods, &kind);
+    }
+    Endpoint {
+        name: name.into(),
+        path: path.text,
+        methods,
+        kind,
+        cache,
+        rate_limit: section
+            .get("rate_limit")
+            .map(|at| limits::policies(&at, rate_limits))
+            .unwrap_or_default(),
+    }
+}
+
+fn refuse_useless_cache(at: &At<'_>, methods: &[String], kind: &EndpointKind) {
+    match kind {
+        _ if !methods.iter().any(|method| method == "GET") => {
+            at.fault("only answers to GET are cached", "remove cache, or add \"GET\" to methods");
+        }
+        EndpointKind::Echo => at.fault("an echo is never cached", "remove cache"),
+        EndpointKind::Sql(sql) if sql.writes.as_ref().is_some_and(|writes| !writes.is_empty()) => {
+            at.fault("what writes is never cached", "remove cache or writes");
+        }
+        EndpointKind::Sql(_) | EndpointKind::Json(_) => {}
+    }
+}
+
+fn methods(section: &Section<'_>) -> Vec<String> {
+    const REMEDY: &str = "write methods = [\"GET\"], or others of POST, PUT, PATCH, DELETE";
+    let mut methods: Vec<String> = Vec::new();
+    for (at, text) in section.texts("methods") {
+        let method = text.to_ascii_uppercase();
+        match method.as_str() {
+            "HEAD" | "OPTIONS" => at.wrong("is answered by itself", "remove it; HEAD comes with GET"),
+            _ if !METHODS.contains(&method.as_str()) => at.wrong("is no method of an endpoint", REMEDY),
+            _ if methods.contains(&method) => at.wrong("stands in the list twice", "remove one of them"),
+            _ => methods.push(method),
+        }
+    }
+    if let Some(at) = section.get("methods")
+        && matches!(&at.node.value, Value::List(items) if items.is_empty())
+    {
+        at.fault("names no method", REMEDY);
+    }
+    methods
+}
+
+fn kind(section: &Section<'_>, path: &Path, tables: &[Table]) -> EndpointKind {
+    let is_given = |name: &&str| {
+        section.get(name).is_some_and(|at| !matches!(at.node.value, Value::Boolean(false)) || *name != "echo")
+    };
+    let given: Vec<&str> = KINDS.into_iter().filter(is_given).collect();
+    let kind = match given.as_slice() {
+        [kind] => *kind,
+        [] => {
+            if section.at.node.is_table() {
+                section.at.fault("answers with nothing", "write one of sql, sql_file, json, echo");
+            }
+            return EndpointKind::Echo;
+        }
+        [first, ..] => {
+            let message = format!("has {} at once", given.join(" and "));
+            section.at.fault(message, "write one of sql, sql_file, json, echo");
+            *first
+        }
+    };
+    match (kind, section.get(kind)) {
+        ("json", Some(at)) => {
+            refuse_sql_keys(section, "a constant");
+            EndpointKind::Json(at.node.to_json_text().unwrap_or_else(|| {
+                at.fault("holds a number that JSON does not have", "write finite numbers");
+                String::new()
+            }))
+        }
+        ("echo", Some(at)) => {
+            at.boolean();
+            refuse_sql_keys(section, "an echo");
+            EndpointKind::Echo
+        }
+        ("sql_file", Some(at)) => sql_endpoint(section, &at, read_sql(&at), path, tables),
+        (_, Some(at)) => sql_endpoint(section, &at, at.text().map(str::to_string), path, tables),
+        (_, None) => EndpointKind::Echo,
+    }
+}
+
+fn refuse_sql_keys(section: &Section<'_>, what: &str) {
+    for name in SQL_ONLY {
+        if let Some(at) = section.get(name) {
+            at.fault(format!("{what} has no {name}"), "remove it; it is for sql");
+        }
+    }
+}
+
+fn read_sql(at: &At<'_>) -> Option<String> {
+    let path = at.place().origin.folder.join(at.text()?);
+    let read = || {
+        let size = std::fs::metadata(&path)?.len();
+        if size > SQL_FILE_BYTES_MAX {
+            return Err(std::io::Error::other(format!(
+                "it has {size} bytes, more than {SQL_FILE_BYTES_MAX}"
+            )));
+        }
+        std::fs::read_to_string(&path)
+    };
+    match read() {
+        Ok(sql) => Some(sql),
+        Err(error) => {
+            at.wrong(&format!("cannot be read: {error}"), "make the file, and let this user read it");
+            None
+        }
+    }
+}
+
+/// `statement` is `None` if there is a fault about it already.
+fn sql_endpoint(
+    section: &Section<'_>,
+    at: &At<'_>,
+    statement: Option<String>,
+    path: &Path,
+    tables: &[Table],
+) -> EndpointKind {
+    let parameters = parameters(section, path, tables);
+    let sql = statement.unwrap_or_default();
+    if !sql.is_empty() || at.as_text().is_some_and(str::is_empty) {
+        check_statement(at, &sql, &parameters);
+    }
+    let shape = match section.choice("shape") {
+        "row" => Shape::Row,
+        "value" => Shape::Value,
+        _ => Shape::Rows,
+    };
+    section.choice("read");
+    let order = section.texts("order");
+    EndpointKind::Sql(SqlEndpoint {
+        sql,
+        shape,
+        status: section.integer_if("status").and_then(|status| u16::try_from(status).ok()),
+        reply: section.get("reply").and_then(|at| reply(&at, shape)),
+        reads: tags(section, "reads", Some(&parameters), tables),
+        writes: tags(section, "writes", None, tables),
+        columns: computed(section),
+        timeout: section.duration_if("timeout"),
+        order: order
+            .into_iter()
+            .map(|(at, text)| {
+                direction(&at, text);
+                text.to_string()
+            })
+            .collect(),
+        parameters,
+    })
+}
+
+fn check_statement(at: &At<'_>, sql: &str, parameters: &[Parameter]) {
+    let found = match sql::parameters(sql) {
+        Ok(found) => found,
+        Err((message, remedy)) => {
+            at.fault(message, remedy);
+            return;
+        }
+    };
+    let mut missing: Vec<&str> = Vec::new();
+    for used in found {
+        if !parameters.iter().any(|known| known.name == used.name) && !missing.contains(&used.name) {
+            missing.push(used.name);
+            at.fault(
+                format!("${} is not declared", used.name),
+                format!("declare it: params = {{ {} = \"table.column\" }}", used.name),
+            );
+        }
+    }
+}
+
+/// Those of `params`, then those of the path that are not among them, as text.
+fn parameters(section: &Section<'_>, path: &Path, tables: &[Table]) -> Vec<Parameter> {
+    let mut parameters = Vec::new();
+    for (entry, at) in section.named("params") {
+        if !values::is_identifier(&entry.name) {
+            at.fault("is no name of a parameter", "take letters, digits and `_`, a letter or `_` first");
+        }
+        let rules = match &at.node.value {
+            Value::Table(_) => rules::rules(&at.section(keys::PARAMETER), Needed::UnlessDefault),
+            Value::Text(text) if !text.contains('.') => {
+                at.wrong("names no column", "write \"table.column\" or { type = \"text\" }");
+                rules::bare(Type::Text)
+            }
+            _ => match locate(&at, tables) {
+                Some((table, column)) => {
+                    let mut rules = tables[table].columns[column].rules.clone();
+                    rules.required = rules.default.is_none();
+                    rules
+                }
+                None => rules::bare(Type::Text),
+            },
+        };
+        parameters.push(Parameter { name: entry.name.clone(), rules });
+    }
+    for name in &path.parameters {
+        if !parameters.iter().any(|known: &Parameter| known.name == *name) {
+            let rules = plan_text();
+            parameters.push(Parameter { name: name.clone(), rules });
+        }
+    }
+    parameters
+}
+
+fn plan_text() -> super::plan::Rules {
+    super::plan::Rules { required: true, ..rules::bare(Type::Text) }
+}
+
+fn reply(at: &At<'_>, shape: Shape) -> Option<super::plan::Template> {
+    let places: &[&str] = match shape {
+        Shape::Rows => &["@rows", "@count"],
+        Shape::Row => &["@row"],
+        Shape::Value => {
+            at.fault("a value is answered as it is", "remove reply, or take shape = \"row\"");
+            return None;
+        }
+    };
+    Some(templates::template(at, Scope { places, columns: None }))
+}
+
+/// `users`, `users/{id}`. `parameters`: what may stand in braces, if that can be known.
+fn tags(
+    section: &Section<'_>,
+    name: &str,
+    parameters: Option<&[Parameter]>,
+    tables: &[Table],
+) -> Option<Vec<String>> {
+    section.get(name)?;
+    let mut tags = Vec::new();
+    for (at, text) in section.texts(name) {
+        let mut parts = text.split('/');
+        let table = parts.next().unwrap_or_default();
+        if !tables.iter().any(|known| known.name == table) {
+            let names = tables.iter().map(|table| table.name.as_str());
+            let remedy = match at.node.secrecy {
+                super::tree::Secrecy::Plain => did_you_mean(table, names, "table"),
+                super::tree::Secrecy::Secret => "name one of [tables]".into(),
+            };
+            at.wrong("names no table of this file", remedy);
+            continue;
+        }
+        for part in parts {
+            let inside = part.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            match (inside, parameters) {
+                (Some(inside), Some(known)) if !known.iter().any(|known| known.name == inside) => {
+                    at.wrong("names no parameter", "write {NAME} of a parameter, or the table alone");
+                }
+                (Some(inside), _) if !values::is_identifier(inside) => {
+                    at.wrong("has a name in braces that is none", "write \"users/{id}\"");
+                }
+                (None, _) if part.is_empty() || part.contains(['{', '}']) => {
+                    at.wrong("is no tag", "write \"users\" or \"users/{id}\"");
+                }
+                _ => {}
+            }
+        }
+        tags.push(text.to_string());
+    }
+    Some(tags)
+}
+
+fn computed(section: &Section<'_>) -> Vec<(String, Type)> {
+    let columns = section.named("columns").into_iter();
+    columns.filter_map(|(entry, at)| Some((entry.name.clone(), rules::kind(&at)?))).collect()
+}

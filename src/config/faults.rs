@@ -1,0 +1,161 @@
+//! What is wrong with a file: where, what, and what to do about it.
+//!
+//! Messages quote values only through [`Node::quoted`](super::tree::Node::quoted), which hides secrets.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use super::tree::{Origin, Place};
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The file as it was named; or "--set", "environment", "built-in file".
+    pub file: String,
+    /// Counted from 1; `None` where there are no lines.
+    pub line: Option<usize>,
+    /// The dotted key; empty if the fault is the file's as a whole.
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it; may be empty.
+    pub remedy: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(out, ":{line}")?;
+        }
+        if !self.key.is_empty() {
+            write!(out, ": {}", self.key)?;
+        }
+        write!(out, ": {}", self.message)?;
+        if !self.remedy.is_empty() {
+            write!(out, "; {}", self.remedy)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// Collects faults while planners go on.
+#[derive(Default)]
+pub(super) struct Faults(RefCell<Vec<(usize, Fault)>>);
+
+impl Faults {
+    /// Notes one fault.
+    #[cold]
+    pub(super) fn add(
+        &self,
+        place: &Place,
+        key: impl Into<String>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let fault = Fault {
+            file: place.origin.name.clone(),
+            line: place.line,
+            key: key.into(),
+            message: message.into(),
+            remedy: remedy.into(),
+        };
+        let mut faults = self.0.borrow_mut();
+        if !faults.iter().any(|(_, known)| *known == fault) {
+            faults.push((place.origin.rank, fault));
+        }
+    }
+
+    /// Notes a fault of a file as a whole.
+    #[cold]
+    pub(super) fn add_whole(&self, origin: &std::rc::Rc<Origin>, message: impl Into<String>, remedy: &str) {
+        self.add(&Place { origin: origin.clone(), line: None }, "", message, remedy);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    /// All faults by file and line; those of one line in the order in which they were found.
+    pub(super) fn sorted(self) -> Vec<Fault> {
+        let mut faults = self.0.into_inner();
+        faults.sort_by_key(|(rank, fault)| (*rank, fault.line));
+        faults.into_iter().map(|(_, fault)| fault).collect()
+    }
+}
+
+/// The known name that a wrong one was probably meant to be.
+pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = name.to_ascii_lowercase();
+    let (distance, best) = known
+        .into_iter()
+        .map(|candidate| (edit_distance(&lower, &candidate.to_ascii_lowercase()), candidate))
+        .min_by_key(|(distance, _)| *distance)?;
+    // Beyond a third of the name, a guess misleads more often than it helps.
+    let length = name.chars().count().max(best.chars().count());
+    (distance <= (length / 3).max(1) && distance < length).then_some(best)
+}
+
+/// "did you mean …", or what there is.
+pub(super) fn did_you_mean<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+    what: &str,
+) -> String {
+    if let Some(best) = nearest(name, known.clone()) {
+        return format!("did you mean `{best}`?");
+    }
+    let all: Vec<&str> = known.into_iter().collect();
+    if all.is_empty() {
+        return format!("there is no {what}");
+    }
+    format!("known: {}", all.join(", "))
+}
+
+/// Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment).
+fn edit_distance(left: &str, right: &str) -> usize {
+    let left: Vec<char> = left.chars().collect();
+    let right: Vec<char> = right.chars().collect();
+    let mut rows: [Vec<usize>; 3] =
+        [vec![0; right.len() + 1], (0..=right.len()).collect(), vec![0; right.len() + 1]];
+    for (row, a) in left.iter().enumerate() {
+        let [before, previous, current] = &mut rows;
+        current[0] = row + 1;
+        for (column, b) in right.iter().enumerate() {
+            let mut least = (previous[column] + usize::from(a != b))
+                .min(previous[column + 1] + 1)
+                .min(current[column] + 1);
+            if row > 0 && column > 0 && *a == right[column - 1] && left[row - 1] == *b {
+                least = least.min(before[column - 1] + 1);
+            }
+            current[column + 1] = least;
+        }
+        rows.rotate_left(1);
+    }
+    rows[1][right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        for (left, right, distance) in
+            [("", "", 0), ("a", "", 1), ("listen", "lsiten", 1), ("ttl", "tls", 2), ("kitten", "sitting", 3)]
+        {
+            assert_eq!(edit_distance(left, right), distance, "{left} {right}");
+            assert_eq!(edit_distance(right, left), distance, "{right} {left}");
+        }
+    }
+
+    #[test]
+    fn a_guess_is_near_or_none() {
+        assert_eq!(nearest("listne", ["listen", "admin"]), Some("listen"));
+        assert_eq!(nearest("zzz", ["listen", "admin"]), None);
+        assert_eq!(nearest("u", ["t"]), None);
+        assert_eq!(nearest("x", []), None);
+    }
+}

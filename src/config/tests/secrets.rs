@@ -1,0 +1,132 @@
+//! What came in through `${…}` is neither shown nor quoted, wherever it stands and whatever is wrong with it.
+
+use super::*;
+
+const SECRET: &str = "hunter2";
+
+#[test]
+fn a_password_that_is_no_text_is_hidden_too() {
+    check(
+        "[database]\npassword = 12345\n",
+        &["ringmill.toml:2: database.password: *** is no text; write it in \
+         quotation marks"],
+    );
+}
+
+#[track_caller]
+fn check_hidden(text: &str, environment: &[(&str, &str)]) -> usize {
+    match Folder::with(text).load(environment, &[]) {
+        Ok(plan) => {
+            assert!(!plan.shown.to_string().contains(SECRET), "shown: {}", plan.shown);
+            0
+        }
+        Err(faults) => {
+            for fault in &faults {
+                let all = format!("{fault} {fault:?}");
+                assert!(!all.contains(SECRET), "{all}\nof\n{text}");
+            }
+            faults.len()
+        }
+    }
+}
+
+/// Each value of the built-in file in turn becomes a secret of several shapes.
+#[test]
+fn no_string_of_the_file_leaks() {
+    let mut fault_count = 0;
+    let secrets = [
+        "hunter2",
+        "@hunter2",
+        "@row.hunter2",
+        "/hunter2/{",
+        "hunter2.hunter2",
+        "users.hunter2",
+        "users/{hunter2}",
+        "$hunter2",
+        "unix:hunter2",
+        "postgres://u:hunter2@h/d",
+        "id.hunter2",
+        "hunter2/s",
+    ];
+    let quoted: Vec<(usize, usize)> = {
+        let mut spans = Vec::new();
+        for (start, line) in line_starts(BUILTIN) {
+            let mut quotes = line.match_indices('"').map(|(at, _)| start + at);
+            // Comments hold quotes too; replacing those does no harm.
+            while let (Some(from), Some(to)) = (quotes.next(), quotes.next()) {
+                spans.push((from, to));
+            }
+        }
+        spans
+    };
+    for (index, (from, to)) in quoted.iter().enumerate() {
+        let text = format!("{}\"${{S}}\"{}", &BUILTIN[..*from], &BUILTIN[*to + 1..]);
+        // A different shape at each place on each run of the loop keeps this quick; all meet the first places.
+        for (turn, secret) in secrets.iter().enumerate() {
+            if turn < 2 || (index + turn) % 4 == 0 {
+                fault_count += check_hidden(&text, &[("S", secret)]);
+            }
+        }
+    }
+    assert!(quoted.len() > 100 && fault_count > 100, "{} places, {fault_count} faults", quoted.len());
+}
+
+fn line_starts(text: &str) -> Vec<(usize, &str)> {
+    let mut start = 0;
+    text.split_inclusive('\n')
+        .map(|line| {
+            let at = start;
+            start += line.len();
+            (at, line)
+        })
+        .collect()
+}
+
+#[test]
+fn passwords_and_urls_are_hidden() {
+    check_hidden("[database]\npassword = \"hunter2\"\n", &[]);
+    check_hidden("[database]\npassword = \"hunter2\"\nurl = \"x://u:hunter2@h/d\"\n", &[]);
+    check_hidden("[database]\nreplicas = [{ url = \"postgres://u:hunter2@h/d\" }]\n", &[]);
+    check_hidden("[server]\ndrain_delay = \"1s\"\n", &[("RINGMILL_DATABASE__PASSWORD", "hunter2")]);
+    check_hidden("", &[("RINGMILL_DATABASE__PASSWORD", "[\"hunter2\"]")]);
+    check_hidden("", &[("RINGMILL_DATABASE__URL", "u:hunter2@h")]);
+    let column = plan("[tables.t.columns]\nid = \"bigint\"\npassword = \"text\"\n").shown;
+    assert_eq!(column["tables"]["t"]["columns"]["password"], "text");
+    let shown = plan("[database]\npassword = \"x\"\n").shown;
+    assert_eq!(shown["database"]["password"], "***");
+    assert_eq!(plan("").shown["database"]["password"], "");
+}
+
+#[test]
+fn values_come_from_the_environment_and_from_files() {
+    let folder = Folder::with(
+        "[server]\nlisten = \"127.0.0.1:${PORT:-7000}\"\ncores = \"${CORES}\"\n[http]\nmax_fields = \"${FIELDS}\"\n\
+         [database]\npassword = \"${file:secret}\"\ncreate_missing = \"${CREATE}\"\n\
+         [endpoints.e]\npath = \"/e\"\nsql = \"SELECT '${PORT}'\"\n",
+    );
+    folder.write("secret", "hunter2\n");
+    let environment = [("CORES", "2"), ("FIELDS", "50"), ("CREATE", "false")];
+    let plan = folder.load(&environment, &[]).expect("no fault");
+    assert_eq!(plan.server.listen, ["127.0.0.1:7000".parse().unwrap()]);
+    assert_eq!(plan.server.cores, plan::Cores::Count(2));
+    assert_eq!(plan.http.max_fields, 50);
+    assert!(!plan.database.create_missing);
+    assert_eq!(plan.shown["server"]["listen"], "***");
+    let plan::EndpointKind::Sql(sql) = &plan.endpoints[0].kind else { panic!("no SQL") };
+    assert_eq!(sql.sql, "SELECT '${PORT}'");
+}
+
+#[test]
+fn what_is_missing_is_a_fault() {
+    check(
+        "[server]\ndata = \"${RINGMILL_TEST}\"\nadmin = \"${file:/nowhere/x}\"\n",
+        &[
+            "ringmill.toml:2: server.data: the environment has no RINGMILL_TEST; set RINGMILL_TEST, or write a \
+             default: ${RINGMILL_TEST:-…}",
+            "ringmill.toml:3: server.admin: ${file:/nowhere/x} cannot be read: No such file or directory (os error \
+             2); make the file, and let this user read it",
+            "ringmill.toml:3: server.admin: \"${file:/nowhere/x}\" is no address with a port; write a loopback address \
+             and a port, or unix:PATH",
+        ],
+    );
+}
