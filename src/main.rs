@@ -1,2 +1,7 @@
-//! Ringmill.
-fn main() {}
+//! The binary: everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ringmill::cli::main()
+}

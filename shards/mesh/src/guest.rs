@@ -50,7 +50,7 @@ impl<M: Send> Guest<M> {
         self.port.strike_all();
     }
 
-    /// Posts a message that is not answered; gives it back when the ring is full.
+    /// Posts a message that is not answered; gives it back when there is no room.
     pub fn post(&mut self, target: usize, message: M) -> Result<(), M> {
         let result = self.port.post(target, message);
         self.port.strike_all();

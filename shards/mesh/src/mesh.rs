@@ -2,7 +2,7 @@
 
 use crate::mailbox::Mailbox;
 use crate::ring::Ring;
-use crate::{REQUESTS, RING_ENTRIES};
+use crate::{POSTS, REQUESTS, RING_ENTRIES};
 use ringmill_reactor::{Doorbell, Mail, Peers};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,7 +95,6 @@ impl<M: Send> Seat<M> {
             wakes: Vec::new(),
             word: 0,
             bits: 0,
-            _not_send: std::marker::PhantomData,
         }
     }
 
@@ -107,7 +106,7 @@ impl<M: Send> Seat<M> {
     }
 }
 
-/// One endpoint's end of all its rings; stays on the thread that adopted it.
+/// One endpoint's end of all its rings. There is one, and it is used by one thread at a time.
 pub struct Port<M> {
     mesh: Arc<Mesh<M>>,
     endpoint: usize,
@@ -118,7 +117,6 @@ pub struct Port<M> {
     /// Where popping goes on: sources that were pending in this word.
     word: usize,
     bits: u64,
-    _not_send: std::marker::PhantomData<*const ()>,
 }
 
 impl<M: Send> Port<M> {
@@ -140,14 +138,6 @@ impl<M: Send> Port<M> {
             self.wakes.push(target);
         }
         Ok(())
-    }
-
-    /// Posts a message that is not answered; gives it back when the ring is full. Whoever posts has bounded how many
-    /// are under way.
-    pub fn post(&mut self, target: usize, message: M) -> Result<(), M> {
-        self.push(target, Envelope::Post(message)).map_err(|envelope| match envelope {
-            Envelope::Request(message) | Envelope::Answer(message) | Envelope::Post(message) => message,
-        })
     }
 
     /// Strikes the bells of those that this endpoint has to wake; for threads without a ring.
@@ -194,6 +184,16 @@ impl<M: Send> Peers for Port<M> {
             }
             Err(_) => unreachable!("a ring has room for all requests and answers of its pair"),
         }
+    }
+
+    fn post(&mut self, target: usize, message: M) -> Result<(), M> {
+        // At most POSTS are in a ring, so requests and answers keep their room whatever is posted.
+        if self.mesh.ring(self.endpoint, target).occupied() >= POSTS {
+            return Err(message);
+        }
+        self.push(target, Envelope::Post(message)).map_err(|envelope| match envelope {
+            Envelope::Request(message) | Envelope::Answer(message) | Envelope::Post(message) => message,
+        })
     }
 
     fn answer(&mut self, target: usize, message: M) {
@@ -255,8 +255,9 @@ impl<M: Send> Peers for Port<M> {
     }
 }
 
-/// The two places where a ring's "one thread" rule is kept: a port is unique (a seat is taken once) and stays on its
-/// thread (`!Send`), so pushes from `source` and pops for `target` come from one thread each.
+/// The two places where a ring's "one thread" rule is kept: a port is unique (a seat is taken once) and is used through
+/// `&mut`, so pushes from `source` and pops for `target` come from one thread each at any time, and a port that moves to
+/// another thread brings what it did along.
 mod access {
     #![allow(unsafe_code)]
     use super::{Envelope, Mesh};

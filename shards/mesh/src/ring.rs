@@ -57,6 +57,12 @@ impl<T> Ring<T> {
         Ok(())
     }
 
+    /// Values in it; for the sender never fewer than there are.
+    #[cfg(not(loom))]
+    pub(crate) fn occupied(&self) -> usize {
+        self.tail.load(Ordering::Relaxed).wrapping_sub(self.head.load(Ordering::Acquire))
+    }
+
     /// Takes the oldest value.
     ///
     /// # Safety

@@ -180,6 +180,8 @@ pub trait Driver {
 
     /// Sends a message that will be answered; gives it back when `target`'s requests from here have no room.
     fn request(&mut self, target: usize, message: Self::Message) -> Result<(), Self::Message>;
+    /// Sends a message that is not answered and may be lost; gives it back when there is no room.
+    fn post(&mut self, target: usize, message: Self::Message) -> Result<(), Self::Message>;
     /// Answers a request of `target`'s. There is always room: the request reserved it.
     fn answer(&mut self, target: usize, message: Self::Message);
     /// The next message, if there is one.
@@ -197,6 +199,8 @@ pub trait Peers {
     fn announce(&mut self, doorbell: Doorbell);
     /// As [`Driver::request`].
     fn request(&mut self, target: usize, message: Self::Message) -> Result<(), Self::Message>;
+    /// As [`Driver::post`].
+    fn post(&mut self, target: usize, message: Self::Message) -> Result<(), Self::Message>;
     /// As [`Driver::answer`].
     fn answer(&mut self, target: usize, message: Self::Message);
     /// As [`Driver::pop`].

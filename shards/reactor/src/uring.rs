@@ -299,6 +299,10 @@ impl<P: Peers> Driver for Uring<P> {
         self.peers.request(target, message)
     }
 
+    fn post(&mut self, target: usize, message: P::Message) -> Result<(), P::Message> {
+        self.peers.post(target, message)
+    }
+
     fn answer(&mut self, target: usize, message: P::Message) {
         self.peers.answer(target, message);
     }

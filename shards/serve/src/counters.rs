@@ -156,6 +156,13 @@ impl Counters {
         sum
     }
 
+    /// What this takes up in memory.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.requests)
+            + size_of_val(&*self.durations)
+            + self.recent_us.iter().map(|each| each.distinct_values() * size_of::<u64>()).sum::<usize>()
+    }
+
     /// Adds another shard's.
     pub fn add(&mut self, other: &Counters) {
         debug_assert_eq!(self.routes, other.routes);

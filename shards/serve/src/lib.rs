@@ -20,6 +20,7 @@ pub use bounds::{
     Bounds, DRAIN_FRESH_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, OUTPUT_BYTES_MAX, Observe,
     READS_BEGUN_MAX, REQUEST_ID_BYTES_MAX, SEND_STALL_NS,
 };
+pub use connection::CONNECTION_BYTES;
 pub use counters::{BUCKET_BOUNDS_NS, Counters, RouteId, STATUSES, UNMATCHED, status_index};
 pub use outbox::{Reply, Responder, Ticket};
 pub use server::{Core, Server};

@@ -29,7 +29,9 @@ fn by_code(extended_code: i32, message: String) -> Error {
         ffi::SQLITE_TOOBIG => Error::TooLarge,
         ffi::SQLITE_AUTH => Error::Statement { detail: format!("not allowed in a job: {message}") },
         family => match remedy(family) {
-            Some(remedy) => Error::Unavailable { detail: format!("{message} (code {extended_code}): {remedy}") },
+            Some(remedy) => {
+                Error::Unavailable { detail: format!("{message} (code {extended_code}): {remedy}") }
+            }
             None => Error::Statement { detail: message },
         },
     }

@@ -106,8 +106,9 @@ pub trait Answers: Send + 'static {
 /// What a thread of the store noticed beside its jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Someone else has written to the file: what was read before may be out of date. From the writer's thread, within
-    /// about 50 ms of the foreign commit, and always before a group whose transaction follows that commit is answered.
+    /// Someone else has written to the file, or the writer's connection is new and can't tell: what was read before may be
+    /// out of date. From the writer's thread, within about 50 ms of the foreign commit while nothing is written here, and
+    /// always before the answers of a write whose transaction follows that commit.
     ForeignWrite,
     /// The thread panicked in a job, has answered it, and goes on with a new connection.
     Panicked {

@@ -7,8 +7,8 @@
 //!
 //! The protocol: a thread publishes *asleep*, fences, looks into its queues once more, then parks. A pusher pushes,
 //! fences, and unparks a thread only if it swaps that one's *asleep* away. With both fences at least one of the two
-//! sees the other. A pusher's wake may land on a thread that has just found another job and will be busy with it, so a
-//! thread that takes a job and leaves others behind wakes the next sleeper. `loom_` tests go through all interleavings.
+//! sees the other. A reader that was woken for one job may find a more urgent one, whose own reader wakes up in vain; so a
+//! reader that takes a job and leaves others behind wakes the next sleeper for them. `loom_` tests go through all interleavings.
 
 use crate::bounds::QUEUE_SPARE;
 use crate::sync::{AtomicBool, Ring, Thread, current, fence, park};
@@ -110,17 +110,12 @@ impl<T> Lanes<T> {
 
     /// The next job of thread `index`, if there is one.
     pub(crate) fn take_now(&self, index: usize) -> Option<T> {
-        for &lane in self.served(index) {
-            let queue = &self.queues[lane as usize];
-            if let Some(item) = queue.pop() {
-                // Only readers have someone to pass a wake-up on to.
-                if lane != Lane::Write && queue.len() > 0 {
-                    self.wake_one(self.servants(lane));
-                }
-                return Some(item);
-            }
+        let served = self.served(index);
+        let item = served.iter().find_map(|&lane| self.queues[lane as usize].pop())?;
+        if index > 0 {
+            self.pass_on(served);
         }
-        None
+        Some(item)
     }
 
     /// The next job of thread `index`; sleeps until there is one, at most `longest`. Called by that thread alone.
@@ -150,6 +145,15 @@ impl<T> Lanes<T> {
         self.queues.iter().find_map(|queue| queue.pop())
     }
 
+    /// Wakes a thread for each queue that has jobs left.
+    fn pass_on(&self, lanes: &[Lane]) {
+        for &lane in lanes {
+            if self.waiting(lane) > 0 {
+                self.wake_one(self.servants(lane));
+            }
+        }
+    }
+
     fn wake_one(&self, threads: Range<usize>) {
         for sleeper in &self.sleepers[threads] {
             // The load spares awake threads the traffic on their line.
@@ -177,7 +181,13 @@ impl<T> Lanes<T> {
         match lane {
             Lane::Write => 0..1,
             Lane::Key => 1..threads,
-            Lane::Read => if threads > 2 { 2..threads } else { 1..threads },
+            Lane::Read => {
+                if threads > 2 {
+                    2..threads
+                } else {
+                    1..threads
+                }
+            }
         }
     }
 }

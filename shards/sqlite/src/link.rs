@@ -37,6 +37,42 @@ pub(crate) struct Link {
     busy_timeout: Duration,
 }
 
+/// Our own statements. Prepared statements are kept by their text and asked only once whether they are allowed, so these
+/// bear a mark: a job's COMMIT must not find ours.
+#[derive(Clone, Copy)]
+pub(crate) enum Own {
+    Begin,
+    BeginImmediate,
+    Commit,
+    Rollback,
+    Savepoint,
+    Release,
+    RollbackTo,
+}
+
+macro_rules! marked {
+    ($sql:literal) => {
+        concat!($sql, " --the store's own")
+    };
+}
+
+/// How our own statements end; a job's SQL may not.
+pub(crate) const OWN_MARK: &str = marked!("");
+
+impl Own {
+    fn sql(self) -> &'static str {
+        match self {
+            Own::Begin => marked!("BEGIN"),
+            Own::BeginImmediate => marked!("BEGIN IMMEDIATE"),
+            Own::Commit => marked!("COMMIT"),
+            Own::Rollback => marked!("ROLLBACK"),
+            Own::Savepoint => marked!("SAVEPOINT job"),
+            Own::Release => marked!("RELEASE job"),
+            Own::RollbackTo => marked!("ROLLBACK TO job"),
+        }
+    }
+}
+
 /// What the connection's callbacks look at. All on one thread; atomics because the callbacks must be `Send`.
 struct Guard {
     epoch: Instant,
@@ -51,7 +87,8 @@ struct Guard {
 impl Link {
     /// The writer's: makes the file if need be.
     pub(crate) fn open_writer(opening: &Opening) -> rusqlite::Result<Link> {
-        let mut link = Link::open(opening, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        let mut link =
+            Link::open(opening, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         set_log_ahead(&link.connection, opening.busy_timeout)?;
         let sync = match opening.sync {
             Sync::Full => "FULL",
@@ -96,9 +133,9 @@ impl Link {
         Ok(Link { connection, guard, busy_timeout: opening.busy_timeout })
     }
 
-    /// Runs one of our own statements; not for SQL from jobs.
-    pub(crate) fn own(&self, sql: &'static str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(sql)?.raw_execute().map(drop)
+    /// Runs one of our own statements.
+    pub(crate) fn own(&self, own: Own) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(own.sql())?.raw_execute().map(drop)
     }
 
     /// Runs `work` on the connection as a job's: only what a job may, and only until `until`.
@@ -174,12 +211,16 @@ pub(crate) fn set_up(connection: &Connection, busy_timeout: Duration) -> rusqlit
 pub(crate) fn set_log_ahead(connection: &Connection, longest: Duration) -> rusqlite::Result<()> {
     let since = Instant::now();
     loop {
-        let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+        let mode =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
         match mode {
             Ok(mode) if mode == "wal" => return Ok(()),
             Ok(mode) => {
                 let error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_PROTOCOL);
-                return Err(rusqlite::Error::SqliteFailure(error, Some(format!("journal mode stays {mode}"))));
+                return Err(rusqlite::Error::SqliteFailure(
+                    error,
+                    Some(format!("journal mode stays {mode}")),
+                ));
             }
             Err(error) if is_busy(&error) && since.elapsed() < longest => {
                 std::thread::sleep(Duration::from_millis(2));

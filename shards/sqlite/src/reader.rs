@@ -3,7 +3,7 @@
 
 use crate::bounds::READER_LOOK;
 use crate::lanes::Taken;
-use crate::link::Link;
+use crate::link::{Link, Own};
 use crate::run::{self, Access, Bounds};
 use crate::seat::{Seat, Task, words};
 use crate::statistics::add;
@@ -60,7 +60,7 @@ impl Reader {
             return run::statements(link, bounds, &task.job.statements);
         }
         let rows = snapshot(link, bounds, task);
-        if !link.is_autocommit() && link.own("ROLLBACK").is_err() {
+        if !link.is_autocommit() && link.own(Own::Rollback).is_err() {
             self.link = None;
         }
         rows
@@ -68,8 +68,8 @@ impl Reader {
 }
 
 fn snapshot(link: &Link, bounds: Bounds, task: &Task) -> Result<Vec<Rows>, Error> {
-    link.own("BEGIN").map_err(fault::error)?;
+    link.own(Own::Begin).map_err(fault::error)?;
     let rows = run::statements(link, bounds, &task.job.statements)?;
-    link.own("COMMIT").map_err(fault::error)?;
+    link.own(Own::Commit).map_err(fault::error)?;
     Ok(rows)
 }

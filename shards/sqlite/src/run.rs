@@ -1,6 +1,6 @@
 //! Runs a job's statements on a connection and collects their rows.
 
-use crate::link::Link;
+use crate::link::{Link, OWN_MARK};
 use crate::{Error, Rows, Statement, Value, fault};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use std::time::{Duration, Instant};
@@ -34,9 +34,8 @@ pub(crate) fn statements(link: &Link, bounds: Bounds, statements: &[Statement]) 
         if let Some(deadline) = bounds.deadline {
             until = until.min(deadline);
         }
-        let rows = link.as_job(Some(until), |connection| {
-            one(connection, bounds.access, statement, &mut bytes_left)
-        })?;
+        let rows = link
+            .as_job(Some(until), |connection| one(connection, bounds.access, statement, &mut bytes_left))?;
         replies.push(rows);
     }
     Ok(replies)
@@ -51,6 +50,11 @@ fn one(
     #[cfg(test)]
     if &*statement.sql == "panic" {
         panic!("asked for by a test");
+    }
+    if statement.sql.trim_end().ends_with(OWN_MARK) {
+        return Err(Error::Statement {
+            detail: "a comment that only the store's own statements bear".into(),
+        });
     }
     let mut prepared = connection.prepare_cached(&statement.sql).map_err(fault::error)?;
     let writes = !prepared.readonly();

@@ -3,7 +3,7 @@
 use crate::bounds::SCRIPT_WAIT;
 use crate::link::{in_job, plain, set_log_ahead, set_up};
 use crate::{Error, fault};
-use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::hooks::{AuthAction, AuthContext};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +40,8 @@ pub fn tables(path: &Path) -> Result<Vec<String>, Error> {
     }
     let list = || {
         let connection = open_to_look(path)?;
-        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' ORDER BY name";
+        let sql =
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' ORDER BY name";
         let mut statement = connection.prepare(sql)?;
         let names = statement.query_map([], |row| row.get(0))?;
         names.collect::<rusqlite::Result<Vec<String>>>()
@@ -57,7 +58,7 @@ pub struct Compiled {
     pub readonly: bool,
     /// The parameters in order of their index, as written (`:id`, `?1`); empty text for a plain `?`.
     pub parameters: Vec<String>,
-    /// Tables and views it reads, by triggers and views too; sorted.
+    /// Tables it reads, by triggers and views too, and views of which it reads a column; sorted.
     pub reads: Vec<String>,
     /// What it writes, by triggers and foreign keys too; sorted.
     pub writes: Vec<Write>,
@@ -125,10 +126,7 @@ impl Compiler {
         let sink = Arc::clone(&seen);
         connection.authorizer(Some(move |context: AuthContext<'_>| {
             sink.lock().unwrap_or_else(PoisonError::into_inner).note(&context.action);
-            match in_job(&context.action) {
-                Authorization::Allow => Authorization::Allow,
-                other => other,
-            }
+            in_job(&context.action)
         }))?;
         Ok(Compiler { connection, seen })
     }
@@ -150,7 +148,7 @@ impl Compiler {
         seen.writes.sort();
         seen.writes.dedup();
         Ok(Compiled {
-            columns: statement.column_names().into_iter().map(str::to_owned).collect(),
+            columns: statement.column_names().map(str::to_owned).collect(),
             readonly: statement.readonly(),
             parameters: (1..=statement.parameter_count()).map(parameter).collect(),
             reads: seen.reads,
@@ -163,10 +161,7 @@ impl Seen {
     fn note(&mut self, action: &AuthAction<'_>) {
         let (table, kind) = match *action {
             AuthAction::Read { table_name, .. } => {
-                // An empty name stands for a table of which no column is read, which is named elsewhere.
-                if !table_name.is_empty() {
-                    self.reads.push(table_name.to_owned());
-                }
+                self.reads.push(table_name.to_owned());
                 return;
             }
             AuthAction::Insert { table_name } => (table_name, WriteKind::Insert),

@@ -82,9 +82,12 @@ impl std::error::Error for OpenError {}
 /// The open database and its threads. Dropped, it ends them as [`Store::close`] does, but runs nothing that still waits.
 pub struct Store {
     shared: Arc<Shared>,
-    writer: Option<JoinHandle<(Box<dyn Answers>, Option<Link>)>>,
+    writer: Option<JoinHandle<WriterLeft>>,
     readers: Vec<JoinHandle<Box<dyn Answers>>>,
 }
+
+/// What the writer's thread leaves.
+type WriterLeft = (Box<dyn Answers>, Option<Link>);
 
 /// A shard's end: submits jobs.
 #[derive(Clone)]

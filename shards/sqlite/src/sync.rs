@@ -38,8 +38,8 @@ mod chosen {
 #[cfg(loom)]
 mod chosen {
     use loom::sync::Mutex;
-    use loom::sync::atomic::{AtomicUsize, Ordering};
     pub(crate) use loom::sync::atomic::{AtomicBool, fence};
+    use loom::sync::atomic::{AtomicUsize, Ordering};
     pub(crate) use loom::thread::{Thread, current};
     use std::collections::VecDeque;
     use std::time::Duration;

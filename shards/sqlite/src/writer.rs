@@ -11,7 +11,7 @@
 
 use crate::bounds::{FOREIGN_LOOK, GROUP_LOSSES_MAX, GROUP_MAX, GROUP_TIME_MAX};
 use crate::lanes::Taken;
-use crate::link::Link;
+use crate::link::{Link, Own};
 use crate::run::{self, Access, Bounds};
 use crate::seat::{Seat, Task, unavailable, words};
 use crate::statistics::add;
@@ -95,7 +95,6 @@ impl Writer {
     /// One group from its first job to its last answer.
     fn group(&mut self, first: Task) {
         let since = Instant::now();
-        self.look_for_foreign_writes();
         let mut members = vec![Member { task: first, reply: None }];
         self.phase = Phase::Running;
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.settle(&mut members))) {
@@ -173,7 +172,12 @@ impl Writer {
             Ok(link) => link,
             Err(error) => return Some(Ending::Undone(error)),
         };
-        link.own("BEGIN IMMEDIATE").err().map(|error| Ending::Undone(unavailable(fault::error(error))))
+        if let Err(error) = link.own(Own::BeginImmediate) {
+            return Some(Ending::Undone(unavailable(fault::error(error))));
+        }
+        // From here on nobody else commits, so what is reported now is all that came before this group.
+        self.look_for_foreign_writes();
+        None
     }
 
     /// Runs a member that has no reply yet, in a savepoint.
@@ -203,19 +207,19 @@ impl Writer {
             reply_bytes_max: self.seat.reply_bytes_max,
             deadline: None,
         };
-        link.own("SAVEPOINT job").map_err(fault::error)?;
+        link.own(Own::Savepoint).map_err(fault::error)?;
         let reply = run::statements(link, bounds, &task.job.statements);
         let released = match &reply {
-            Ok(_) => link.own("RELEASE job"),
+            Ok(_) => link.own(Own::Release),
             Err(_) if link.is_autocommit() => Ok(()),
-            Err(_) => link.own("ROLLBACK TO job").and_then(|()| link.own("RELEASE job")),
+            Err(_) => link.own(Own::RollbackTo).and_then(|()| link.own(Own::Release)),
         };
         match released {
             Ok(()) => reply,
             Err(error) => {
                 // A savepoint that can't be ended makes the whole transaction worthless.
                 if !link.is_autocommit() {
-                    let _ = link.own("ROLLBACK");
+                    let _ = link.own(Own::Rollback);
                 }
                 reply.and(Err(fault::error(error)))
             }
@@ -225,12 +229,12 @@ impl Writer {
     fn commit(&mut self) -> Ending {
         let Some(link) = &self.link else { return Ending::Undone(lost()) };
         self.phase = Phase::Committing;
-        let Err(error) = link.own("COMMIT") else {
+        let Err(error) = link.own(Own::Commit) else {
             add(&self.seat.counters().commits, 1);
             return Ending::Committed;
         };
         if !link.is_autocommit() {
-            let _ = link.own("ROLLBACK");
+            let _ = link.own(Own::Rollback);
         }
         let family = fault::extended_code(&error) & 0xff;
         let in_transaction = !link.is_autocommit();
@@ -250,7 +254,7 @@ impl Writer {
     fn look_for_foreign_writes(&mut self) {
         let Some(link) = &self.link else { return };
         let seen = data_version(link);
-        // No figure counts as a change: better to fill a cache once too often.
+        // No figure, as on a new connection, counts as a change: better to fill a cache once too often.
         if seen.is_none() || seen != self.data_version {
             self.seat.observe(Event::ForeignWrite);
         }
@@ -307,12 +311,12 @@ fn forget(members: &mut [Member]) {
 #[cold]
 fn overwrite(link: &Link) -> rusqlite::Result<()> {
     let connection = link.connection();
-    link.own("BEGIN IMMEDIATE")?;
+    link.own(Own::BeginImmediate)?;
     let version = connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
     let written = version.and_then(|version| connection.pragma_update(None, "user_version", version));
-    let committed = written.and_then(|()| link.own("COMMIT"));
+    let committed = written.and_then(|()| link.own(Own::Commit));
     if committed.is_err() && !link.is_autocommit() {
-        let _ = link.own("ROLLBACK");
+        let _ = link.own(Own::Rollback);
     }
     committed
 }

@@ -67,13 +67,16 @@ fn order_holds_within_each_pair() {
 }
 
 #[test]
-fn a_full_ring_gives_a_post_back() {
+fn posts_have_a_bound_and_leave_room() {
     let mesh = Mesh::new(0, 2);
     let mut a = guest(&mesh, 0);
-    for number in 0..crate::RING_ENTRIES {
+    for number in 0..crate::POSTS {
         assert_eq!(a.post(1, number), Ok(()));
     }
     assert_eq!(a.post(1, 7), Err(7));
+    for number in 0..REQUESTS {
+        assert_eq!(a.request(1, number), Ok(()), "requests have their own room");
+    }
 }
 
 #[test]

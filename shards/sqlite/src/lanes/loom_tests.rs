@@ -4,6 +4,7 @@
 use super::{Lane, Lanes, Taken};
 use loom::sync::Arc;
 use loom::thread;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 /// Waits for one job as a thread of the store does.
@@ -55,17 +56,22 @@ fn loom_two_pushers_one_thread() {
     });
 }
 
-/// Each reader takes one job and never comes back, as if that job took for ever: the second job must still find the other.
+/// Two readers take one job each and never come back, as if that job took for ever; the one kept for reads by key was
+/// woken for its job but is descheduled. Whoever is woken for the read takes the more urgent read by key; the read must
+/// still find the other, asleep though it is.
 #[test]
 fn loom_a_busy_reader_keeps_no_job_from_a_sleeping_one() {
     model(Some(3), || {
         let lanes = Arc::new(Lanes::new(3, 4));
+        let descheduled = &lanes.sleepers[1];
+        descheduled.thread.get_or_init(thread::current);
+        descheduled.asleep.store(true, SeqCst);
         let reader = |index| {
             let lanes = Arc::clone(&lanes);
             thread::spawn(move || take(&lanes, index))
         };
         let readers = [reader(2), reader(3)];
-        lanes.push(Lane::Read, 1).unwrap();
+        lanes.push(Lane::Key, 1).unwrap();
         lanes.push(Lane::Read, 2).unwrap();
         let sum: u32 = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
         assert_eq!(sum, 3);

@@ -1,8 +1,6 @@
 //! When the log is copied back into the database: after the answers of a group, never inside COMMIT.
 
-use crate::bounds::{
-    CHECKPOINT_FRAMES, CHECKPOINT_FRAMES_HIGH, CHECKPOINT_FRAMES_STEP, CHECKPOINT_WAIT,
-};
+use crate::bounds::{CHECKPOINT_FRAMES, CHECKPOINT_FRAMES_HIGH, CHECKPOINT_FRAMES_STEP, CHECKPOINT_WAIT};
 use crate::link::Link;
 use rusqlite::wal::CheckpointMode;
 

@@ -1,0 +1,137 @@
+//! A JSON body taken apart into its fields, each with its raw text: so a field given twice is seen, and a number keeps the
+//! digits that were sent. Neither the values' content nor their nesting is looked at here.
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+use super::faults::Faults;
+
+/// A field and its raw JSON text.
+type Field<'a> = (Cow<'a, str>, &'a str);
+
+/// Why there are no fields.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It does not say that it is JSON.
+    ContentType,
+    /// Not JSON; with line and column, without the body's content.
+    Invalid { detail: String },
+    /// JSON, but no object.
+    NoObject,
+}
+
+/// The fields of `body` in its order, duplicates included.
+fn fields(body: &[u8]) -> Result<Vec<Field<'_>>, Refusal> {
+    let text = std::str::from_utf8(body).map_err(|error| Refusal::Invalid {
+        detail: format!("not UTF-8 at byte {}", error.valid_up_to() + 1),
+    })?;
+    let invalid = |error: serde_json::Error| Refusal::Invalid { detail: error.to_string() };
+    if text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let fields = json.deserialize_map(Fields).map_err(invalid)?;
+        json.end().map_err(invalid)?;
+        Ok(fields)
+    } else {
+        serde_json::from_str::<&RawValue>(text).map_err(invalid)?;
+        Err(Refusal::NoObject)
+    }
+}
+
+/// A body's fields, each at the place of the column or parameter that it names.
+#[derive(Debug)]
+pub(super) struct Slots<'a> {
+    /// Raw JSON; of a field given twice the last.
+    pub(super) given: Vec<Option<&'a str>>,
+    twice: Vec<bool>,
+    unknown: Faults,
+}
+
+impl<'a> Slots<'a> {
+    /// Nothing given.
+    pub(super) fn empty(count: usize) -> Slots<'a> {
+        Slots { given: vec![None; count], twice: vec![false; count], unknown: Faults::default() }
+    }
+
+    /// The fields of a JSON body; `position` is the place of a name among `count`.
+    pub(super) fn new(
+        content_type: Option<&[u8]>,
+        body: &'a [u8],
+        count: usize,
+        position: impl Fn(&str) -> Option<usize>,
+    ) -> Result<Slots<'a>, Refusal> {
+        if !is_json(content_type) {
+            return Err(Refusal::ContentType);
+        }
+        let mut slots = Slots::empty(count);
+        for (name, raw) in fields(body)? {
+            match position(&name) {
+                Some(index) => slots.twice[index] |= slots.given[index].replace(raw).is_some(),
+                None => slots.unknown.add_unknown(&name),
+            }
+        }
+        Ok(slots)
+    }
+
+    pub(super) fn is_twice(&self, index: usize) -> bool {
+        self.twice[index]
+    }
+
+    /// The fields that name nothing.
+    pub(super) fn into_unknown(self) -> Faults {
+        self.unknown
+    }
+}
+
+/// Whether a request's `Content-Type` says JSON: `application/json`, with parameters or without.
+fn is_json(content_type: Option<&[u8]>) -> bool {
+    content_type.is_some_and(|value| {
+        let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
+        essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
+    })
+}
+
+struct Fields;
+
+impl<'a> Visitor<'a> for Fields {
+    type Value = Vec<Field<'a>>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut fields = Vec::new();
+        while let Some(Name(name)) = map.next_key()? {
+            let value: &RawValue = map.next_value()?;
+            fields.push((name, value.get()));
+        }
+        Ok(fields)
+    }
+}
+
+/// A key, borrowed when it has no escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'a> serde::Deserialize<'a> for Name<'a> {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'a> Visitor<'a> for Text {
+            type Value = Name<'a>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'a str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(name.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}

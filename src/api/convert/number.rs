@@ -1,0 +1,109 @@
+//! Numbers, exactly: integers out of their digits, decimals compared without rounding.
+
+use crate::config::plan::Type;
+use ringmill_sqlite::Value;
+use std::cmp::Ordering;
+use std::fmt;
+
+use crate::api::words::{self, Message};
+
+/// The value of a JSON number as a column of this type stores it. What does not fit is refused.
+pub(in crate::api) fn typed(kind: Type, digits: &str) -> Result<Value, Message> {
+    match kind {
+        Type::SmallInt => integer(digits, i64::from(i16::MIN), i64::from(i16::MAX)),
+        Type::Integer => integer(digits, i64::from(i32::MIN), i64::from(i32::MAX)),
+        Type::BigInt => integer(digits, i64::MIN, i64::MAX),
+        Type::Real => {
+            let single = digits.parse::<f32>().map_err(|_| words::NUMBER)?;
+            real(f64::from(single), digits)
+        }
+        Type::Double => real(digits.parse().map_err(|_| words::NUMBER)?, digits),
+        _ => Ok(Value::Text(digits.to_owned())),
+    }
+}
+
+fn integer(digits: &str, least: i64, most: i64) -> Result<Value, Message> {
+    if digits.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+        return Err(words::INTEGER.into());
+    }
+    match digits.parse::<i64>() {
+        Ok(integer) if (least..=most).contains(&integer) => Ok(Value::Integer(integer)),
+        _ => Err(words::OUT_OF_RANGE.into()),
+    }
+}
+
+/// Neither too large for the type nor so small that nothing is left of it.
+fn real(real: f64, digits: &str) -> Result<Value, Message> {
+    let vanished = real == 0.0 && Decimal::new(digits).sign != 0;
+    if real.is_finite() && !vanished { Ok(Value::Real(real)) } else { Err(words::OUT_OF_RANGE.into()) }
+}
+
+/// Whether `text` is a number by JSON's grammar (RFC 8259 section 6).
+pub(in crate::api) fn is_number(text: &str) -> bool {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        None => (unsigned, None),
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+    };
+    let (whole, fraction) = match mantissa.split_once('.') {
+        None => (mantissa, None),
+        Some((whole, fraction)) => (whole, Some(fraction)),
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(digits)
+        && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
+}
+
+/// A decimal number of any length, for comparison: sign × 0.DIGITS × 10^exponent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::api) struct Decimal {
+    sign: i8,
+    exponent: i64,
+    /// Neither first nor last is `0`; empty for zero.
+    digits: String,
+    /// As it was written.
+    text: String,
+}
+
+impl Decimal {
+    /// `text` is a number by JSON's grammar.
+    pub(in crate::api) fn new(text: &str) -> Decimal {
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let (negative, unsigned) = match mantissa.strip_prefix('-') {
+            Some(unsigned) => (true, unsigned),
+            None => (false, mantissa),
+        };
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+        let all = format!("{whole}{fraction}");
+        let digits = all.trim_start_matches('0');
+        let leading_zeros = all.len() - digits.len();
+        let digits = digits.trim_end_matches('0').to_owned();
+        if digits.is_empty() {
+            return Decimal { sign: 0, exponent: 0, digits, text: text.to_owned() };
+        }
+        let huge = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+        let exponent = exponent.parse().unwrap_or(huge);
+        let shift = whole.len() as i64 - leading_zeros as i64;
+        let exponent = shift.saturating_add(exponent);
+        Decimal { sign: if negative { -1 } else { 1 }, exponent, digits, text: text.to_owned() }
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Decimal) -> Option<Ordering> {
+        let magnitude = || (self.exponent, &self.digits).cmp(&(other.exponent, &other.digits));
+        Some(match self.sign.cmp(&other.sign) {
+            Ordering::Equal if self.sign < 0 => magnitude().reverse(),
+            Ordering::Equal => magnitude(),
+            unequal => unequal,
+        })
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}

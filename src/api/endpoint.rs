@@ -1,0 +1,273 @@
+//! SQL endpoints: parameters from path, query or body, one statement, a reply made of its rows; and `echo`.
+//!
+//! A parameter that the path has is taken from there. POST, PUT and PATCH take the others from a JSON body, and from the query
+//! what the body leaves out; with neither body nor content type from the query alone. All other methods take the query.
+
+use crate::config::plan::{self, Shape, Type};
+use ringmill_http1::Method;
+use ringmill_sqlite::{Class, Job, Rows, Statement, Value};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::body::Slots;
+use super::convert::Rule;
+use super::exchange::{Answer, Asked, Request};
+use super::faults::Faults;
+use super::percent;
+use super::read::Question;
+use super::refuse::{self, Blame};
+use super::render::{self, write_value};
+use super::router::{self, Found};
+use super::sql_text::{self, ResultColumn, Verb};
+use super::template::{Filling, RowShape, Template, each_row};
+use super::words;
+
+#[derive(Clone, Debug)]
+pub(super) struct SqlEndpoint {
+    pub(super) statement: Arc<str>,
+    pub(super) verb: Verb,
+    parameters: Vec<Parameter>,
+    /// The parameter of each number in the statement.
+    used: Vec<usize>,
+    shape: Shape,
+    status: u16,
+    /// `None`: the shape itself.
+    reply: Option<Template>,
+    /// `None`: what the columns are called is not known.
+    row: Option<RowShape>,
+}
+
+#[derive(Clone, Debug)]
+struct Parameter {
+    name: String,
+    rule: Rule,
+    /// Among the path's parameters.
+    position: Option<usize>,
+}
+
+impl Parameter {
+    /// `None`: no value of its type and rules, so that no row has it.
+    fn value_in_path(&self, found: &Found<'_>, position: usize) -> Option<Value> {
+        let text = found.parameters.get(position)?.as_deref()?;
+        self.rule.value_of_text(text).ok()
+    }
+}
+
+impl SqlEndpoint {
+    /// `names` are the result's columns as the database calls them; without it they are read off the statement.
+    pub(super) fn new(
+        path: &str,
+        endpoint: &plan::SqlEndpoint,
+        tables: &[plan::Table],
+        names: Option<Vec<String>>,
+    ) -> SqlEndpoint {
+        let in_path = router::parameter_names(path);
+        let parameters: Vec<_> = endpoint
+            .parameters
+            .iter()
+            .map(|parameter| Parameter {
+                name: parameter.name.clone(),
+                rule: Rule::new(&parameter.rules),
+                position: in_path.iter().position(|name| *name == parameter.name),
+            })
+            .collect();
+        let parameter_names: Vec<_> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+        let (statement, used) = sql_text::numbered(&endpoint.sql, &parameter_names);
+        let columns = columns(endpoint, tables, names);
+        let row = columns
+            .map(|columns| RowShape::new(columns.into_iter().map(|column| (column.name, column.kind))));
+        let no_row = RowShape::new([]);
+        let reply =
+            endpoint.reply.as_ref().map(|reply| Template::new(reply, row.as_ref().unwrap_or(&no_row)));
+        SqlEndpoint {
+            statement: statement.into(),
+            verb: sql_text::verb(&endpoint.sql),
+            parameters,
+            used,
+            shape: endpoint.shape,
+            status: endpoint.status.unwrap_or(200),
+            reply,
+            row,
+        }
+    }
+
+    pub(super) fn begin(&self, found: &Found<'_>, request: &Request<'_>) -> Question {
+        let slots = self.slots(request)?;
+        let query = self.query_values(request.query);
+        let mut faults = Faults::default();
+        let mut values = Vec::with_capacity(self.parameters.len());
+        for (index, parameter) in self.parameters.iter().enumerate() {
+            if slots.is_twice(index) {
+                faults.add(&parameter.name, words::TWICE);
+            }
+            let value = match parameter.position {
+                Some(position) => {
+                    Some(Ok(parameter.value_in_path(found, position).ok_or_else(refuse::not_found)?))
+                }
+                None => match (slots.given[index], &query[index]) {
+                    (Some(raw), _) => Some(parameter.rule.value_of_json(raw)),
+                    (None, Some(text)) => Some(parameter.rule.value_of_text(text)),
+                    (None, None) => parameter.rule.default.clone().map(Ok),
+                },
+            };
+            match value {
+                None | Some(Ok(Value::Null)) if parameter.rule.required => {
+                    faults.add_missing(&parameter.name);
+                }
+                None => values.push(Value::Null),
+                Some(Ok(value)) => values.push(value),
+                Some(Err(messages)) => {
+                    messages.into_iter().for_each(|message| faults.add(&parameter.name, message));
+                }
+            }
+        }
+        faults.append(slots.into_unknown());
+        if !faults.is_empty() {
+            return Err(invalid(&faults).into());
+        }
+        let class = match self.verb {
+            Verb::Read => Class::Read,
+            Verb::Write | Verb::Delete => Class::Write,
+        };
+        let parameters = self.used.iter().map(|index| values[*index].clone()).collect();
+        let statements = vec![Statement { sql: self.statement.clone(), parameters }];
+        Ok((Job { class, statements }, Asked::Sql))
+    }
+
+    pub(super) fn finish(&self, results: &[Rows]) -> Answer {
+        let Some(rows) = results.first() else { return refuse::internal("a statement without a result") };
+        let row = each_row(rows).next();
+        let changed = rows.columns == 0 && rows.changed > 0;
+        if self.shape != Shape::Rows && row.is_none() && !changed {
+            return refuse::not_found();
+        }
+        let mut body = Vec::new();
+        if self.shape == Shape::Value && self.reply.is_none() {
+            let kind = self.row.as_ref().and_then(RowShape::first_kind).or(Some(Type::Json));
+            write_value(&mut body, kind, row.and_then(<[Value]>::first).unwrap_or(&Value::Null));
+            return Answer::json(self.status, body);
+        }
+        let Some(shape) = self.row.as_ref().filter(|shape| rows.columns == 0 || shape.len() == rows.columns)
+        else {
+            return refuse::internal(
+                "the names of the statement's columns can't be told; give each an alias with AS",
+            );
+        };
+        let filling = Filling { row, rows: Some(rows), ..Filling::default() };
+        match (&self.reply, self.shape) {
+            (Some(reply), _) => reply.write(&mut body, shape, &filling),
+            (None, Shape::Rows) => shape.write_all(&mut body, rows),
+            (None, _) => match row {
+                Some(row) => shape.write(&mut body, row),
+                None => render::write_null(&mut body),
+            },
+        }
+        Answer::json(self.status, body)
+    }
+
+    /// A constraint that refused the statement: of the columns only the parameters' names are known here.
+    pub(super) fn blame(&self, blame: Blame) -> Answer {
+        let cause = blame.cause();
+        let mut faults = Faults::default();
+        let mut add = |column: &str, message: &'static str| {
+            let named = |parameter: &&Parameter| {
+                column
+                    .strip_suffix(parameter.name.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            };
+            if let Some(parameter) = self.parameters.iter().find(named) {
+                faults.add(&parameter.name, message);
+            }
+        };
+        let answer = match blame {
+            Blame::Taken { columns } => {
+                columns.iter().for_each(|column| add(column, words::TAKEN));
+                refuse::plain(409, words::CONFLICT, &faults)
+            }
+            Blame::Reference if self.verb == Verb::Delete => refuse::plain(409, words::CONFLICT, &faults),
+            Blame::Reference => invalid(&faults),
+            Blame::Missing { column } => {
+                add(&column, words::REQUIRED);
+                invalid(&faults)
+            }
+            Blame::Constraint { detail } => {
+                add(refuse::constraint_name(&detail), words::NOT_ALLOWED);
+                invalid(&faults)
+            }
+        };
+        answer.with_cause(cause)
+    }
+
+    fn slots<'a>(&self, request: &Request<'a>) -> Result<Slots<'a>, Box<Answer>> {
+        let count = self.parameters.len();
+        let wanted = self.parameters.iter().any(|parameter| parameter.position.is_none());
+        let sent = !request.body.is_empty() || request.content_type.is_some();
+        if !(wanted && sent && matches!(request.method, Method::Post | Method::Put | Method::Patch)) {
+            return Ok(Slots::empty(count));
+        }
+        let position = |name: &str| {
+            let named = |parameter: &Parameter| parameter.position.is_none() && parameter.name == name;
+            self.parameters.iter().position(named)
+        };
+        Slots::new(request.content_type, request.body, count, position)
+            .map_err(|refusal| refuse::body(refusal, invalid).into())
+    }
+
+    /// Of each parameter the first value in the query.
+    fn query_values<'a>(&self, query: Option<&'a str>) -> Vec<Option<Cow<'a, str>>> {
+        let mut values = vec![None; self.parameters.len()];
+        for (name, value) in query.into_iter().flat_map(percent::query_pairs) {
+            if let Some(index) = self.parameters.iter().position(|parameter| parameter.name == name) {
+                values[index].get_or_insert(value);
+            }
+        }
+        values
+    }
+}
+
+fn invalid(faults: &Faults) -> Answer {
+    refuse::plain(400, words::VALIDATION_FAILED, faults)
+}
+
+fn columns(
+    endpoint: &plan::SqlEndpoint,
+    tables: &[plan::Table],
+    names: Option<Vec<String>>,
+) -> Option<Vec<ResultColumn>> {
+    let told = sql_text::result_columns(&endpoint.sql, tables);
+    let mut columns = match (names, told) {
+        (None, told) => told?,
+        (Some(names), told) => {
+            let told = told.filter(|told| told.len() == names.len()).unwrap_or_default();
+            let kinds = told.into_iter().map(|column| column.kind).chain(std::iter::repeat(None));
+            names.into_iter().zip(kinds).map(|(name, kind)| ResultColumn { name, kind }).collect()
+        }
+    };
+    for column in &mut columns {
+        if let Some((_, kind)) = endpoint.columns.iter().find(|(name, _)| *name == column.name) {
+            column.kind = Some(*kind);
+        }
+    }
+    Some(columns)
+}
+
+/// What an `echo` endpoint answers: a GET with the request's fields as text, others with the body as it came.
+pub(super) fn echo(request: &Request<'_>) -> Answer {
+    let answer = Answer::json(200, "");
+    if matches!(request.method, Method::Get | Method::Head) {
+        let mut body = Vec::new();
+        (request.fields)(&mut |name, value| {
+            body.extend_from_slice(name.as_bytes());
+            body.extend_from_slice(b": ");
+            body.extend_from_slice(value);
+            body.push(b'\n');
+        });
+        return Answer { body, content_type: Cow::Borrowed("text/plain"), ..answer };
+    }
+    let given = request.content_type.and_then(|value| std::str::from_utf8(value).ok());
+    let content_type = match given.filter(|value| !value.is_empty() && !value.contains(char::is_control)) {
+        Some(given) => Cow::Owned(given.to_owned()),
+        None => Cow::Borrowed("application/octet-stream"),
+    };
+    Answer { body: request.body.to_vec(), content_type, ..answer }
+}

@@ -1,0 +1,116 @@
+//! The one table from what went wrong to status, public text and private text.
+
+use ringmill_sqlite::Error;
+use std::borrow::Cow;
+
+use super::body::Refusal;
+use super::exchange::Answer;
+use super::faults::Faults;
+use super::render::escape;
+use super::words;
+
+/// How long a client should wait before it asks again.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+#[cold]
+pub(super) fn not_found() -> Answer {
+    Answer::json(404, words::NOT_FOUND)
+}
+
+#[cold]
+pub(super) fn method_not_allowed(allow: &str) -> Answer {
+    Answer { allow: Some(allow.to_owned()), ..Answer::json(405, words::METHOD_NOT_ALLOWED) }
+}
+
+#[cold]
+pub(super) fn not_implemented() -> Answer {
+    Answer::json(501, words::NOT_IMPLEMENTED)
+}
+
+/// The answer to OPTIONS.
+pub(super) fn options(allow: &str) -> Answer {
+    Answer { allow: Some(allow.to_owned()), content_type: Cow::Borrowed(""), ..Answer::json(204, "") }
+}
+
+#[cold]
+pub(super) fn internal(cause: impl Into<String>) -> Answer {
+    Answer::json(500, words::INTERNAL).with_cause(cause)
+}
+
+/// The answer to a body without fields; `validation` renders faults in the operation's own words.
+#[cold]
+pub(super) fn body(refusal: Refusal, validation: impl FnOnce(&Faults) -> Answer) -> Answer {
+    match refusal {
+        Refusal::ContentType => Answer::json(415, words::CONTENT_TYPE),
+        Refusal::Invalid { detail } => {
+            let mut body = b"{\"error\":".to_vec();
+            escape(&mut body, words::INVALID_JSON);
+            body.extend_from_slice(b",\"detail\":");
+            escape(&mut body, &detail);
+            body.push(b'}');
+            Answer::json(400, body)
+        }
+        Refusal::NoObject => validation(&Faults::one(words::BODY, words::OBJECT)),
+    }
+}
+
+/// `{"error":"…"}`, with `errors` where a field is to blame.
+#[cold]
+pub(super) fn plain(status: u16, error: &str, faults: &Faults) -> Answer {
+    let mut body = b"{\"error\":".to_vec();
+    escape(&mut body, error);
+    if !faults.is_empty() {
+        body.extend_from_slice(b",\"errors\":");
+        faults.write(&mut body);
+    }
+    body.push(b'}');
+    Answer::json(status, body)
+}
+
+/// What the store says, as the client's fault where it is one. `Err` gives back an error that no field causes.
+#[cold]
+pub(super) fn blame(error: Error) -> Result<Blame, Box<Answer>> {
+    Err(Box::new(match error {
+        Error::Unique { columns } => return Ok(Blame::Taken { columns }),
+        Error::ForeignKey => return Ok(Blame::Reference),
+        Error::NotNull { column } => return Ok(Blame::Missing { column }),
+        Error::Constraint { detail } => return Ok(Blame::Constraint { detail }),
+        Error::Timeout => unavailable("the statement ran longer than its timeout"),
+        Error::Unavailable { detail } => unavailable(detail),
+        Error::OutcomeUnknown { detail } => Answer::json(504, words::OUTCOME_UNKNOWN).with_cause(detail),
+        Error::TooLarge => internal("the result was larger than a reply may be"),
+        Error::Statement { detail } => internal(detail),
+    }))
+}
+
+/// A constraint that refused what was sent; columns as `table.column`.
+#[derive(Debug)]
+pub(super) enum Blame {
+    Taken { columns: Vec<String> },
+    Reference,
+    Missing { column: String },
+    Constraint { detail: String },
+}
+
+impl Blame {
+    /// For the log.
+    pub(super) fn cause(&self) -> String {
+        match self {
+            Blame::Taken { columns } => format!("unique constraint on {}", columns.join(", ")),
+            Blame::Reference => "foreign key constraint".to_owned(),
+            Blame::Missing { column } => format!("{column} is NOT NULL"),
+            Blame::Constraint { detail } => detail.clone(),
+        }
+    }
+}
+
+/// The name that SQLite puts behind the last colon of `CHECK constraint failed: age`.
+pub(super) fn constraint_name(detail: &str) -> &str {
+    detail.rsplit_once(": ").map_or(detail, |(_, name)| name)
+}
+
+fn unavailable(cause: impl Into<String>) -> Answer {
+    let answer =
+        Answer { retry_after_seconds: Some(RETRY_AFTER_SECONDS), ..Answer::json(503, words::UNAVAILABLE) };
+    answer.with_cause(cause)
+}

@@ -1,0 +1,234 @@
+//! The tables as SQLite has them. Types, rules and generated values stand in the schema, so that SQL endpoints and other
+//! programs have them too.
+//!
+//! Tables are STRICT: a column holds its own type or nothing. CHECKs carry their column's name, so that a refusal can be laid to
+//! it. Identities are AUTOINCREMENT, so that the number of a deleted row never comes back.
+
+use crate::config::plan::{Bound, Column, Generated, Index, OnDelete, Plan, Table, Type};
+use ringmill_sqlite::Value;
+use std::fmt::Write;
+
+use super::convert;
+use super::sql::quote;
+
+/// How to make one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableSchema {
+    /// Its name in the database.
+    pub name: String,
+    /// CREATE TABLE, then its indexes, then its triggers.
+    pub statements: Vec<String>,
+}
+
+/// All tables of the plan, those that others refer to first.
+pub fn schema(plan: &Plan) -> Vec<TableSchema> {
+    parents_first(plan).into_iter().map(|index| table_schema(plan, &plan.tables[index])).collect()
+}
+
+/// Children of a cycle follow the file's order: SQLite looks for a parent when a row is written, not before.
+fn parents_first(plan: &Plan) -> Vec<usize> {
+    let mut order = Vec::new();
+    let mut left: Vec<usize> = (0..plan.tables.len()).collect();
+    while !left.is_empty() {
+        let is_ready = |index: &usize| {
+            let parents = plan.tables[*index].columns.iter().filter_map(|column| column.references.as_ref());
+            parents.map(|reference| reference.table).all(|parent| parent == *index || order.contains(&parent))
+        };
+        let next = left.iter().position(is_ready).unwrap_or(0);
+        order.push(left.remove(next));
+    }
+    order
+}
+
+fn table_schema(plan: &Plan, table: &Table) -> TableSchema {
+    let mut statements = vec![create_table(plan, table)];
+    statements.extend(create_indexes(table));
+    let touched = table.columns.iter().filter(|column| column.generated == Some(Generated::OnWrite));
+    statements.extend(touched.map(|column| create_trigger(table, column)));
+    TableSchema { name: table.sql_name.clone(), statements }
+}
+
+fn create_table(plan: &Plan, table: &Table) -> String {
+    let mut parts: Vec<_> =
+        table.columns.iter().map(|column| column_definition(plan, table, column)).collect();
+    // An identity is the whole key, which its own definition says.
+    if table.columns.iter().all(|column| column.generated != Some(Generated::Identity)) {
+        let names: Vec<_> = table.key.iter().map(|key| quote(&table.columns[*key].name)).collect();
+        parts.push(format!("PRIMARY KEY ({})", names.join(", ")));
+    }
+    format!("CREATE TABLE IF NOT EXISTS {} (\n  {}\n) STRICT", quote(&table.sql_name), parts.join(",\n  "))
+}
+
+fn column_definition(plan: &Plan, table: &Table, column: &Column) -> String {
+    let mut sql = format!("{} {}", quote(&column.name), storage(column.rules.kind));
+    if column.generated == Some(Generated::Identity) {
+        sql.push_str(" PRIMARY KEY AUTOINCREMENT");
+        return sql;
+    }
+    let in_key = table.key.iter().any(|key| table.columns[*key].name == column.name);
+    if column.rules.required || in_key || column.generated.is_some() {
+        sql.push_str(" NOT NULL");
+    }
+    if let Some(default) = default(column) {
+        write!(sql, " DEFAULT {default}").expect("into a string");
+    }
+    if column.unique && !(in_key && table.key.len() == 1) {
+        sql.push_str(" UNIQUE");
+    }
+    let checks = checks(column);
+    if !checks.is_empty() {
+        write!(sql, " CONSTRAINT {} CHECK ({})", quote(&column.name), checks.join(" AND "))
+            .expect("into a string");
+    }
+    if let Some(reference) = &column.references {
+        let parent = &plan.tables[reference.table];
+        let name = &parent.columns[reference.column].name;
+        write!(sql, " REFERENCES {} ({})", quote(&parent.sql_name), quote(name)).expect("into a string");
+        sql.push_str(match reference.on_delete {
+            OnDelete::NoAction => "",
+            OnDelete::Restrict => " ON DELETE RESTRICT",
+            OnDelete::Cascade => " ON DELETE CASCADE",
+            OnDelete::SetNull => " ON DELETE SET NULL",
+        });
+    }
+    sql
+}
+
+fn storage(kind: Type) -> &'static str {
+    match kind {
+        Type::SmallInt | Type::Integer | Type::BigInt | Type::Boolean => "INTEGER",
+        Type::Real | Type::Double => "REAL",
+        Type::Numeric | Type::Text | Type::Timestamp | Type::Date | Type::Uuid | Type::Json => "TEXT",
+        Type::Bytes => "BLOB",
+    }
+}
+
+fn default(column: &Column) -> Option<String> {
+    match column.generated {
+        Some(Generated::OnCreate | Generated::OnWrite) => Some(format!("({})", now(column.rules.kind))),
+        Some(Generated::Uuid) => Some(format!("({RANDOM_UUID})")),
+        Some(Generated::Identity) => None,
+        None => literal(column.rules.kind, column.rules.default.as_ref()?),
+    }
+}
+
+/// Version 4, RFC 9562 section 5.4.
+const RANDOM_UUID: &str = "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || \
+    substr(hex(randomblob(2)), 2) || '-' || substr('89ab', 1 + (random() & 3), 1) || \
+    substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))";
+
+/// SQLite's clock has milliseconds; the digits are those of every other timestamp.
+fn now(kind: Type) -> &'static str {
+    match kind {
+        Type::Date => "strftime('%Y-%m-%d', 'now')",
+        _ => "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')",
+    }
+}
+
+fn literal(kind: Type, value: &serde_json::Value) -> Option<String> {
+    Some(match convert::constant(kind, value)? {
+        Value::Null => return None,
+        Value::Integer(integer) => integer.to_string(),
+        Value::Real(real) => format!("{real:?}"),
+        Value::Text(text) => quote_text(&text),
+        Value::Blob(bytes) => {
+            let mut literal = String::from("X'");
+            for byte in bytes {
+                write!(literal, "{byte:02X}").expect("into a string");
+            }
+            literal.push('\'');
+            literal
+        }
+    })
+}
+
+fn quote_text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// What the type and the rules demand; NULL passes a CHECK.
+fn checks(column: &Column) -> Vec<String> {
+    let name = quote(&column.name);
+    let rules = &column.rules;
+    let mut checks = Vec::new();
+    match rules.kind {
+        Type::SmallInt => checks.push(format!("{name} BETWEEN -32768 AND 32767")),
+        Type::Integer => checks.push(format!("{name} BETWEEN -2147483648 AND 2147483647")),
+        Type::Boolean => checks.push(format!("{name} IN (0, 1)")),
+        Type::Json => checks.push(format!("json_valid({name})")),
+        _ => {}
+    }
+    if let Some(least) = rules.min_length {
+        checks.push(format!("length({name}) >= {least}"));
+    }
+    if let Some(most) = rules.max_length {
+        checks.push(format!("length({name}) <= {most}"));
+    }
+    let number = match rules.kind {
+        Type::Numeric => format!("CAST({name} AS REAL)"),
+        _ => name.clone(),
+    };
+    if let Some(minimum) = &rules.minimum {
+        checks.push(format!("{number} >= {}", bound(minimum)));
+    }
+    if let Some(maximum) = &rules.maximum {
+        checks.push(format!("{number} <= {}", bound(maximum)));
+    }
+    if let Some(choices) = &rules.choices {
+        let literals: Vec<_> = choices.iter().filter_map(|choice| literal(rules.kind, choice)).collect();
+        checks.push(format!("{name} IN ({})", literals.join(", ")));
+    }
+    checks
+}
+
+fn bound(bound: &Bound) -> String {
+    match bound {
+        Bound::Integer(integer) => integer.to_string(),
+        Bound::Real(real) => format!("{real:?}"),
+    }
+}
+
+fn create_indexes(table: &Table) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let create = |index: &Index| {
+        let columns: Vec<_> = index.columns.iter().map(|column| &table.columns[*column].name).collect();
+        let base = columns.iter().fold(table.sql_name.clone(), |base, column| format!("{base}_{column}"));
+        let mut name = format!("{base}_idx");
+        let mut number = 2;
+        while names.contains(&name) {
+            name = format!("{base}_idx{number}");
+            number += 1;
+        }
+        let mut sql = format!(
+            "CREATE {}INDEX IF NOT EXISTS {} ON {} ({})",
+            if index.unique { "UNIQUE " } else { "" },
+            quote(&name),
+            quote(&table.sql_name),
+            columns.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ")
+        );
+        if let Some(condition) = &index.condition {
+            write!(sql, " WHERE {condition}").expect("into a string");
+        }
+        names.push(name);
+        sql
+    };
+    table.indexes.iter().map(create).collect()
+}
+
+/// Sets the time where a statement did not. A time that already is now ends it, should triggers be recursive.
+fn create_trigger(table: &Table, column: &Column) -> String {
+    let (table_name, name) = (quote(&table.sql_name), quote(&column.name));
+    let trigger = quote(&format!("{}_{}_on_write", table.sql_name, column.name));
+    let now = now(column.rules.kind);
+    let equal = |key: &usize| {
+        let key = quote(&table.columns[*key].name);
+        format!("{key} = NEW.{key}")
+    };
+    let row: Vec<_> = table.key.iter().map(equal).collect();
+    let row = row.join(" AND ");
+    format!(
+        "CREATE TRIGGER IF NOT EXISTS {trigger} AFTER UPDATE ON {table_name} FOR EACH ROW \
+         WHEN NEW.{name} IS OLD.{name} AND NEW.{name} IS NOT {now} \
+         BEGIN UPDATE {table_name} SET {name} = {now} WHERE {row}; END"
+    )
+}

@@ -1,0 +1,330 @@
+//! A table made ready for serving: its statements, templates and rules. What its operations do stands in `read` and
+//! `write`.
+
+use crate::config::plan::{self, ColumnIndex, Generated, Total};
+use ringmill_sqlite::Value;
+use std::sync::Arc;
+
+use super::convert::Rule;
+use super::exchange::Answer;
+use super::faults::Faults;
+use super::percent;
+use super::refuse::{self, Blame};
+use super::router::{self, Found, Segment};
+use super::sql;
+use super::template::{Filling, RowShape, Template};
+use super::words;
+
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    pub(super) sql_name: String,
+    pub(super) columns: Vec<Column>,
+    /// What answers show.
+    pub(super) shape: RowShape,
+    /// The key's columns and where the item's path has them.
+    pub(super) key: Vec<KeyColumn>,
+    pub(super) page: plan::Page,
+    /// What an INSERT names, in its order.
+    pub(super) inserted: Vec<(ColumnIndex, Source)>,
+    /// What an UPDATE may set, in its order.
+    pub(super) updated: Vec<ColumnIndex>,
+    /// What an UPDATE sets to the time, in its order.
+    pub(super) touched: Vec<ColumnIndex>,
+    /// The rest: what a client may repeat but not change.
+    pub(super) fixed: Vec<ColumnIndex>,
+    pub(super) statements: Statements,
+    pub(super) templates: Templates,
+    /// The item's path and where a created row has its key's cells.
+    pub(super) location: Option<Vec<LocationPart>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) rule: Rule,
+    pub(super) hidden: bool,
+    /// Whether a client may give it for a new row.
+    pub(super) settable: bool,
+    /// Whether it refers to another row.
+    pub(super) refers: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyColumn {
+    pub(super) column: ColumnIndex,
+    /// Among the path's parameters.
+    pub(super) position: Option<usize>,
+}
+
+/// Where an INSERT takes a column's value from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The client, else the column's default, else NULL.
+    Client,
+    /// The column's default.
+    Default,
+    Now,
+    Random,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Statements {
+    pub(super) list: Arc<str>,
+    /// `None`: no total is answered.
+    pub(super) count: Option<Arc<str>>,
+    pub(super) get: Arc<str>,
+    pub(super) insert: Arc<str>,
+    pub(super) update: Arc<str>,
+    /// An UPDATE that also compares what may not be changed.
+    pub(super) update_guarded: Arc<str>,
+    /// The shown columns, then the fixed ones.
+    pub(super) get_guarded: Arc<str>,
+    pub(super) delete: Arc<str>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Templates {
+    pub(super) list: Template,
+    pub(super) create: Template,
+    pub(super) update: Template,
+    pub(super) delete: Template,
+    pub(super) not_found: Template,
+    pub(super) missing: Template,
+    pub(super) invalid: Template,
+    pub(super) conflict: Template,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum LocationPart {
+    Text(String),
+    /// Of the row that the INSERT returned.
+    Cell(usize, plan::Type),
+}
+
+impl Table {
+    pub(super) fn new(table: &plan::Table) -> Table {
+        let columns: Vec<Column> = table.columns.iter().map(Column::new).collect();
+        let indices = |keep: &dyn Fn(ColumnIndex) -> bool| -> Vec<ColumnIndex> {
+            (0..columns.len()).filter(|index| keep(*index)).collect()
+        };
+        let visible = indices(&|index| !columns[index].hidden);
+        let shape = RowShape::new(
+            visible.iter().map(|index| (columns[*index].name.clone(), Some(columns[*index].rule.kind))),
+        );
+        let updated = indices(&|index| columns[index].settable && !table.key.contains(&index));
+        let fixed = indices(&|index| !updated.contains(&index));
+        let inserted = inserted(table);
+        let templates = Templates::new(&table.replies, &shape);
+        let parameters = table.item.as_deref().map(router::parameter_names).unwrap_or_default();
+        let key = table.key.iter().map(|column| KeyColumn {
+            column: *column,
+            position: parameters.iter().position(|name| *name == table.columns[*column].name),
+        });
+
+        // A created row also brings the key's cells, for its Location.
+        let mut created = visible.clone();
+        created.extend(table.key.iter().filter(|column| !visible.contains(column)));
+        let location = table.item.as_deref().filter(|_| table.access.get);
+        let location = location.and_then(|item| location_parts(item, table, &created));
+        let created_needed = location.is_some() || templates.create.needs_row();
+
+        let shown = |template: &Template| template.needs_row().then_some(&visible[..]);
+        let set: Vec<_> = inserted.iter().map(|(column, _)| *column).collect();
+        let mut guarded = visible.clone();
+        guarded.extend(&fixed);
+        let statements = Statements {
+            list: sql::list(table, &visible).into(),
+            count: (table.page.total == Total::Exact).then(|| sql::count(table).into()),
+            get: sql::get(table, &visible).into(),
+            insert: sql::insert(table, &set, created_needed.then_some(&created[..])).into(),
+            update: sql::update(table, &updated, &[], shown(&templates.update)).into(),
+            update_guarded: sql::update(table, &updated, &fixed, shown(&templates.update)).into(),
+            get_guarded: sql::get(table, &guarded).into(),
+            delete: sql::delete(table, shown(&templates.delete)).into(),
+        };
+        Table {
+            sql_name: table.sql_name.clone(),
+            shape,
+            key: key.collect(),
+            page: table.page,
+            inserted,
+            updated,
+            touched: sql::on_write(table).collect(),
+            fixed,
+            statements,
+            templates,
+            location,
+            columns,
+        }
+    }
+
+    /// The key in the path; `None` if a part of it is no value of its column, so that no row has it.
+    pub(super) fn key_of(&self, found: &Found<'_>) -> Option<Vec<Value>> {
+        let value = |key: &KeyColumn| {
+            let text = found.parameters.get(key.position?)?.as_deref()?;
+            self.columns[key.column].rule.value_of_key(text).ok()
+        };
+        self.key.iter().map(value).collect()
+    }
+
+    pub(super) fn position(&self, name: &str) -> Option<ColumnIndex> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
+    pub(super) fn not_found(&self) -> Answer {
+        self.render(404, &self.templates.not_found, &Filling::default())
+    }
+
+    pub(super) fn conflict(&self, faults: &Faults) -> Answer {
+        self.render(409, &self.templates.conflict, &Filling { faults: Some(faults), ..Filling::default() })
+    }
+
+    /// Faults of what was sent. When something is missing that is said, whatever else is wrong beside it.
+    pub(super) fn invalid(&self, faults: &Faults) -> Answer {
+        let template = if faults.is_missing() { &self.templates.missing } else { &self.templates.invalid };
+        self.render(400, template, &Filling { faults: Some(faults), ..Filling::default() })
+    }
+
+    pub(super) fn render(&self, status: u16, template: &Template, filling: &Filling<'_>) -> Answer {
+        let mut body = Vec::new();
+        template.write(&mut body, &self.shape, filling);
+        Answer::json(status, body)
+    }
+
+    /// A constraint that refused a row; `referring` are the columns with a reference that the request gave.
+    pub(super) fn blame(&self, blame: Blame, referring: &[ColumnIndex]) -> Answer {
+        let cause = blame.cause();
+        let mut faults = Faults::default();
+        let answer = match blame {
+            Blame::Taken { columns } => {
+                for name in columns.iter().filter_map(|column| self.own_column(column)) {
+                    faults.add(name, words::TAKEN);
+                }
+                self.conflict(&faults)
+            }
+            Blame::Reference if referring.is_empty() => self.referred_to(),
+            Blame::Reference => {
+                for column in referring {
+                    faults.add(&self.columns[*column].name, words::NO_SUCH_ROW);
+                }
+                self.invalid(&faults)
+            }
+            Blame::Missing { column } => {
+                if let Some(name) = self.own_column(&column) {
+                    faults.add(name, words::REQUIRED);
+                }
+                self.invalid(&faults)
+            }
+            Blame::Constraint { detail } => {
+                let name = refuse::constraint_name(&detail);
+                if self.position(name).is_some() {
+                    faults.add(name, words::NOT_ALLOWED);
+                }
+                self.invalid(&faults)
+            }
+        };
+        answer.with_cause(cause)
+    }
+
+    /// Other rows refer to this one.
+    pub(super) fn referred_to(&self) -> Answer {
+        let mut faults = Faults::default();
+        for key in &self.key {
+            faults.add(&self.columns[key.column].name, words::REFERRED_TO);
+        }
+        refuse::plain(409, words::CONFLICT, &faults)
+    }
+
+    /// The column of `table.column`, if the table is this one.
+    fn own_column<'a>(&self, column: &'a str) -> Option<&'a str> {
+        let name = column.strip_prefix(self.sql_name.as_str())?.strip_prefix('.')?;
+        self.position(name).map(|_| name)
+    }
+
+    /// The path of a row that an INSERT returned.
+    pub(super) fn location_of(&self, row: &[Value]) -> Option<String> {
+        let mut path = String::new();
+        for part in self.location.as_ref()? {
+            match part {
+                LocationPart::Text(text) => path.push_str(text),
+                LocationPart::Cell(index, kind) => {
+                    percent::encode_segment(&mut path, &segment_of(*kind, row.get(*index)?));
+                }
+            }
+        }
+        Some(path)
+    }
+}
+
+impl Column {
+    fn new(column: &plan::Column) -> Column {
+        Column {
+            name: column.name.clone(),
+            rule: Rule::new(&column.rules),
+            hidden: column.hidden,
+            settable: column.generated.is_none() && !column.read_only,
+            refers: column.references.is_some(),
+        }
+    }
+}
+
+impl Templates {
+    fn new(replies: &plan::Replies, shape: &RowShape) -> Templates {
+        let compile = |template: &plan::Template| Template::new(template, shape);
+        Templates {
+            list: compile(&replies.list),
+            create: compile(&replies.create),
+            update: compile(&replies.update),
+            delete: compile(&replies.delete),
+            not_found: compile(&replies.not_found),
+            missing: compile(&replies.missing),
+            invalid: compile(&replies.invalid),
+            conflict: compile(&replies.conflict),
+        }
+    }
+}
+
+/// A request brings chance for one UUID; further ones are the schema's DEFAULT, as is everything not named here.
+fn inserted(table: &plan::Table) -> Vec<(ColumnIndex, Source)> {
+    let first_uuid = table.columns.iter().position(|column| column.generated == Some(Generated::Uuid));
+    let source = |index: ColumnIndex| {
+        let column = &table.columns[index];
+        match column.generated {
+            None if !column.read_only => Some(Source::Client),
+            None if column.rules.default.is_some() => Some(Source::Default),
+            Some(Generated::OnCreate | Generated::OnWrite) => Some(Source::Now),
+            Some(Generated::Uuid) if first_uuid == Some(index) => Some(Source::Random),
+            None | Some(Generated::Uuid | Generated::Identity) => None,
+        }
+    };
+    (0..table.columns.len()).filter_map(|index| Some((index, source(index)?))).collect()
+}
+
+fn location_parts(item: &str, table: &plan::Table, row: &[ColumnIndex]) -> Option<Vec<LocationPart>> {
+    let mut parts = Vec::new();
+    for segment in router::segments(item) {
+        let mut text = String::from("/");
+        match segment {
+            Segment::Literal(literal) => {
+                percent::encode_segment(&mut text, &literal);
+                parts.push(LocationPart::Text(text));
+            }
+            Segment::Parameter(name) => {
+                let cell = row.iter().position(|column| table.columns[*column].name == name)?;
+                parts.push(LocationPart::Text(text));
+                parts.push(LocationPart::Cell(cell, table.columns[row[cell]].rules.kind));
+            }
+        }
+    }
+    Some(parts)
+}
+
+/// A key's cell as it stands in a path: as in JSON, but without quotes.
+fn segment_of(kind: plan::Type, value: &Value) -> String {
+    if let Value::Text(text) = value {
+        return text.clone();
+    }
+    let mut json = Vec::new();
+    super::render::write_value(&mut json, Some(kind), value);
+    String::from_utf8_lossy(&json).trim_matches('"').to_owned()
+}

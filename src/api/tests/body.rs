@@ -1,0 +1,94 @@
+//! Bodies that are no row.
+
+use super::{JSON, Served, text};
+use proptest::prelude::*;
+use ringmill_http1::Method::{Patch, Post, Put};
+
+#[test]
+fn bodies_that_are_no_json() {
+    let served = Served::builtin();
+    for (body, detail) in [
+        ("", "EOF while parsing a value at line 1 column 0"),
+        ("{", "EOF while parsing an object at line 1 column 1"),
+        ("{\n\"name\":}", "expected value at line 2 column 8"),
+        ("{\"name\":\"secret", "EOF while parsing a string at line 1 column 15"),
+        ("{} {}", "trailing characters at line 1 column 4"),
+        ("[1,]", "expected value at line 1 column 4"),
+        ("name=x", "expected ident at line 1 column 2"),
+        ("{\"a\":01}", "invalid number at line 1 column 7"),
+        ("{\"a\":NaN}", "expected value at line 1 column 6"),
+    ] {
+        let expected = format!(r#"{{"error":"Invalid JSON","detail":"{detail}"}}"#);
+        for (method, target) in
+            [(Post, "/api/users"), (Put, "/api/user/1"), (Patch, "/api/user/1"), (Post, "/api/user")]
+        {
+            let answer = served.ask(method, target, JSON, body.as_bytes());
+            assert_eq!((answer.status, text(&answer)), (400, expected.as_str()), "{body}");
+        }
+    }
+    let answer = served.ask(Post, "/api/users", JSON, b"{\"name\":\"\xff\"}");
+    assert_eq!(text(&answer), r#"{"error":"Invalid JSON","detail":"not UTF-8 at byte 10"}"#);
+}
+
+#[test]
+fn json_that_is_no_object() {
+    let served = Served::builtin();
+    for body in ["[]", "null", " 1 ", "\"x\"", "[{\"name\":\"A\",\"email\":\"a@a.b\"}]"] {
+        let expected = r#"{"error":"Validation failed","errors":{"body":["must be an object"]}}"#;
+        served.check(Post, "/api/users", body, 400, expected);
+        served.check(Put, "/api/user/1", body, 400, expected);
+        served.check(Post, "/api/user", body, 400, expected);
+    }
+}
+
+#[test]
+fn fields_unknown_or_given_twice() {
+    let served = Served::builtin();
+    served.check(
+        Post,
+        "/api/users",
+        r#"{"name":"A","n\u0061me":"B","email":"a@a.b","Email":1,"":2,"é\n":3}"#,
+        400,
+        r#"{"error":"Validation failed","errors":{"name":["is given twice"],"Email":["is unknown"],"":["is unknown"],"é\n":["is unknown"]}}"#,
+    );
+    served.check(
+        Post,
+        "/api/user",
+        r#"{"name":"","name":1,"email":"a@a.b","id":1}"#,
+        400,
+        r#"{"error":"Validation failed","errors":{"name":["is given twice","must be a string"],"id":["is unknown"]}}"#,
+    );
+    // What a client invents is not repeated without end.
+    let fields: Vec<_> = (0..10_000).map(|number| format!(r#""{number}{}":1"#, "x".repeat(200))).collect();
+    let answer = served.send(Post, "/api/users", &format!("{{{}}}", fields.join(",")));
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.len() < 20_000, "{}", answer.body.len());
+}
+
+#[test]
+fn deep_nesting_is_no_danger() {
+    let served = Served::builtin();
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let body = format!(r#"{{"name":{deep},"email":"a@a.b"}}"#);
+    let expected = r#"{"error":"Validation failed","errors":{"name":["must be a string"]}}"#;
+    served.check(Post, "/api/users", &body, 400, expected);
+    let expected = r#"{"error":"Validation failed","errors":{"body":["must be an object"]}}"#;
+    served.check(Post, "/api/users", &deep, 400, expected);
+}
+
+proptest! {
+    #[test]
+    fn no_body_panics(body in prop_oneof![
+        "[\\[\\]{}:,\"\\\\a-fu0-9.eE+-]{0,60}".prop_map(String::into_bytes),
+        proptest::collection::vec(any::<u8>(), 0..60),
+        "\\{\"(name|email|age|id|x)\":[0-9a-z\"\\[\\]{}., -]{0,20}(,\"(name|age|status)\":[0-9a-z\"]{0,9})?\\}"
+            .prop_map(String::into_bytes),
+    ]) {
+        let api = super::Api::new(&super::builtin_plan());
+        for (method, target) in [(Post, "/api/users"), (Put, "/api/user/1"), (Patch, "/api/user/1"), (Post, "/api/user")] {
+            if let super::Begin::Answer(answer) = super::begin(&api, method, target, JSON, &body) {
+                prop_assert!(serde_json::from_slice::<serde_json::Value>(&answer.body).is_ok());
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Tables beyond the built-in ones: keys, references, generated columns, templates.
+
+use super::{Served, text};
+use ringmill_http1::Method::{Delete, Get, Patch, Post, Put};
+use ringmill_sqlite::{Class, Job, Statement, Value};
+
+const FILE: &str = r#"
+    [tables.teams]
+    list = "/teams"
+    item = "/teams/{tenant}/{slug}"
+    key = ["tenant", "slug"]
+    order = ["size.desc"]
+    page = { default = 2, max = 3, total = "none" }
+    [tables.teams.columns]
+    tenant = { type = "integer", required = true }
+    slug = { type = "text", required = true, hidden = true }
+    size = { type = "numeric", minimum = 0 }
+    label = { type = "text", default = "none" }
+    [tables.teams.replies]
+    list = "@rows"
+    update = "@row"
+
+    [tables.members]
+    list = "/members"
+    item = "/members/{id}"
+    [tables.members.columns]
+    id = { type = "uuid", generated = "uuid" }
+    token = { type = "uuid", generated = "uuid" }
+    friend = { type = "uuid", references = "members.id", on_delete = "restrict" }
+    owner = { type = "bigint", references = "owners.id", on_delete = "set_null" }
+    made = { type = "timestamp", generated = "on_create" }
+    kept = { type = "text", default = "yes", read_only = true }
+
+    [tables.owners]
+    list = "/owners"
+    item = "/owners/{id}"
+    [tables.owners.columns]
+    id = { type = "bigint", generated = "identity" }
+    changed = { type = "timestamp", generated = "on_write" }
+    nick = { type = "text", unique = true }
+    [tables.owners.replies]
+    update = "@row"
+"#;
+
+fn query(served: &Served, sql: &str) -> Vec<Value> {
+    let statement = Statement { sql: sql.into(), parameters: Vec::new() };
+    served.run(Job { class: Class::Write, statements: vec![statement] }).expect("a result").remove(0).cells
+}
+
+#[test]
+fn keys_of_several_columns() {
+    let served = Served::of(FILE);
+    let answer = served.check(
+        Post,
+        "/teams",
+        r#"{"tenant":1,"slug":"a/b é","size":1.10}"#,
+        201,
+        r#"{"tenant":1,"size":1.10,"label":"none"}"#,
+    );
+    assert_eq!(answer.location.as_deref(), Some("/teams/1/a%2Fb%20%C3%A9"));
+    let item = "/teams/1/a%2Fb%20%C3%A9";
+    served.check(Get, item, "", 200, r#"{"tenant":1,"size":1.10,"label":"none"}"#);
+    served.check(Get, "/teams/x/a%2Fb%20%C3%A9", "", 404, r#"{"error":"Team not found"}"#);
+    served.check(Get, "/teams/2/a%2Fb%20%C3%A9", "", 404, r#"{"error":"Team not found"}"#);
+    // A key is not required again, may be repeated, may not be changed.
+    served.check(Put, item, r#"{"size":2,"label":null}"#, 200, r#"{"tenant":1,"size":2,"label":null}"#);
+    served.check(
+        Put,
+        item,
+        r#"{"tenant":1,"slug":"a/b é"}"#,
+        200,
+        r#"{"tenant":1,"size":null,"label":"none"}"#,
+    );
+    served.check(
+        Patch,
+        item,
+        r#"{"tenant":2,"label":"x"}"#,
+        400,
+        r#"{"error":"Validation failed","errors":{"tenant":["may not be changed"]}}"#,
+    );
+    served.check(
+        Patch,
+        item,
+        r#"{"tenant":"1"}"#,
+        400,
+        r#"{"error":"Validation failed","errors":{"tenant":["must be an integer"]}}"#,
+    );
+    served.check(
+        Post,
+        "/teams",
+        r#"{"tenant":1,"slug":"a/b é"}"#,
+        409,
+        r#"{"error":"Failed to create team","errors":{"tenant":["is already taken"],"slug":["is already taken"]}}"#,
+    );
+    served.check(Delete, item, "", 200, r#"{"message":"Team deleted"}"#);
+    served.check(Delete, item, "", 404, r#"{"error":"Team not found"}"#);
+}
+
+#[test]
+fn lists_are_ordered() {
+    let served = Served::of(FILE);
+    for (slug, size) in [("a", "9"), ("b", "10"), ("d", "2"), ("c", "2")] {
+        let body = format!(r#"{{"tenant":1,"slug":"{slug}","size":{size},"label":"{slug}"}}"#);
+        assert_eq!(served.send(Post, "/teams", &body).status, 201);
+    }
+    let row = |size: u32, label: &str| format!(r#"{{"tenant":1,"size":{size},"label":"{label}"}}"#);
+    served.check(Get, "/teams", "", 200, &format!("[{},{}]", row(10, "b"), row(9, "a")));
+    served.check(Get, "/teams?page=2", "", 200, &format!("[{},{}]", row(2, "c"), row(2, "d")));
+    served.check(Get, "/teams?per_page=9&page=2", "", 200, &format!("[{}]", row(2, "d")));
+    served.check(Get, "/teams?page=9223372036854775807&per_page=3", "", 200, "[]");
+}
+
+#[test]
+fn references() {
+    let served = Served::of(FILE);
+    let id = "01234567-89ab-4def-8123-456789abcdef";
+    let answer = served.send(Post, "/members", r#"{"owner":null}"#);
+    assert_eq!((answer.status, answer.location), (201, Some(format!("/members/{id}"))));
+    let row: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(row["id"], id);
+    assert_eq!((&row["made"], &row["kept"]), (&"2026-11-24T02:00:00.123456Z".into(), &"yes".into()));
+    let token = row["token"].as_str().expect("a second identifier of the schema's own making");
+    assert_eq!((token.len(), token.as_bytes()[14], token == id), (36, b'4', false));
+    assert!(matches!(token.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{token}");
+
+    let item = format!("/members/{id}");
+    served.check(
+        Patch,
+        &item,
+        r#"{"owner":7,"friend":"01234567-89AB-4DEF-8123-456789abcdff"}"#,
+        400,
+        r#"{"error":"Validation failed","errors":{"friend":["does not exist"],"owner":["does not exist"]}}"#,
+    );
+    served.check(
+        Post,
+        "/members",
+        r#"{"owner":7}"#,
+        // The same chance gives the same identifier, and the key is looked at first.
+        409,
+        r#"{"error":"Failed to create member","errors":{"id":["is already taken"]}}"#,
+    );
+    assert_eq!(served.send(Post, "/owners", r#"{"nick":"n"}"#).status, 201);
+    served.check(Patch, &item, r#"{"owner":1}"#, 200, r#"{"message":"Updated"}"#);
+    served.check(Delete, "/owners/1", "", 200, r#"{"message":"Owner deleted"}"#);
+    assert!(text(&served.get(&item)).contains(r#""owner":null"#));
+    // It is its own friend by now: RESTRICT does not mind, a second one would.
+    query(&served, &format!("INSERT INTO members (friend) VALUES ('{id}')"));
+    served.check(Delete, &item, "", 409, r#"{"error":"Conflict","errors":{"id":["is still referred to"]}}"#);
+}
+
+#[test]
+fn the_time_of_a_write() {
+    let served = Served::of(FILE);
+    let row = |changed: &str, nick: &str| format!(r#"{{"id":1,"changed":"{changed}","nick":{nick}}}"#);
+    let now = "2026-11-24T02:00:00.123456Z";
+    let after = "2026-11-24T02:00:00.123457Z";
+    served.check(Post, "/owners", r#"{"nick":"a"}"#, 201, &row(now, "\"a\""));
+    // Two writes in one microsecond still change it, and the answer is what is stored.
+    served.check(Patch, "/owners/1", r#"{"nick":"b"}"#, 200, &row(after, "\"b\""));
+    served.check(Get, "/owners/1", "", 200, &row(after, "\"b\""));
+    served.check(Patch, "/owners/1", r#"{"nick":"c"}"#, 200, &row(now, "\"c\""));
+    served.check(Patch, "/owners/1", "{}", 200, &row(now, "\"c\""));
+    served.check(Put, "/owners/1", "{}", 200, &row(after, "null"));
+    // What goes by the API gets it from the schema: in this millisecond, but with the same digits.
+    let cells = query(&served, "UPDATE owners SET nick = 'd'; ");
+    assert!(cells.is_empty());
+    let Some(Value::Text(changed)) = query(&served, "SELECT changed FROM owners").pop() else { panic!() };
+    assert_ne!(changed, after);
+    assert!(changed.len() == now.len() && changed.ends_with("000Z"), "{changed}");
+}

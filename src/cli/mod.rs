@@ -1,0 +1,109 @@
+//! The command line: one file per subcommand. Exit codes: 0 done or drained, 1 a fault whose remedy the last line names,
+//! 2 a wrong command line.
+
+mod init;
+mod seed;
+mod serve;
+
+use crate::config::{Fault, Inputs, Plan, load};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Declare your tables in one file; Ringmill serves them as a JSON API, one io_uring reactor per core.
+#[derive(Debug, Parser)]
+#[command(name = "ringmill", version, about, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves the API until SIGTERM or SIGINT, then drains.
+    Serve(serve::Arguments),
+    /// Writes the built-in file, to start from.
+    Init(init::Arguments),
+    /// Fills a declared table with plausible rows, its parents first.
+    Seed(seed::Arguments),
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+struct Configuration {
+    /// The file [default: ./ringmill.toml if there is one, else the built-in API]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Sets a key of the file, such as tables.users.cache.ttl=5m; the value is TOML, else a string. May be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    sets: Vec<(String, String)>,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE, such as server.listen=0.0.0.0:5000".to_owned()),
+    }
+}
+
+/// Why a command ended: its last line on standard error.
+#[derive(Debug)]
+enum Failure {
+    /// What is wrong and what to do about it.
+    Message(String),
+    /// Everything that is wrong with the configuration.
+    Faults(Vec<Fault>),
+}
+
+impl<E: std::fmt::Display> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure::Message(error.to_string())
+    }
+}
+
+/// Runs the command that the process was given.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Seed(arguments) => seed::run(&arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(Failure::Message(message)) => {
+            eprintln!("ringmill: {message}");
+            ExitCode::FAILURE
+        }
+        Err(Failure::Faults(faults)) => {
+            for fault in &faults {
+                eprintln!("{fault}");
+            }
+            let plural = if faults.len() == 1 { "fault" } else { "faults" };
+            eprintln!(
+                "ringmill: {} {plural} in the configuration: mend what stands above and try again",
+                faults.len()
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The plan that file, environment and flags come to. `first` are sets that stem from flags of their own; they win over
+/// `--set`.
+fn plan(configuration: &Configuration, flags: Vec<(String, String)>) -> Result<Plan, Failure> {
+    let working_directory = std::env::current_dir()?;
+    let mut sets = configuration.sets.clone();
+    sets.extend(flags);
+    // Names and values that are not UTF-8 cannot be meant for us.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let inputs = Inputs {
+        config: configuration.config.clone(),
+        working_directory: &working_directory,
+        environment,
+        sets,
+    };
+    load(&inputs).map_err(Failure::Faults)
+}

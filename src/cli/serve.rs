@@ -1,0 +1,249 @@
+//! `ringmill serve`: from the plan to running shards, and from a signal to the end.
+
+use super::{Configuration, Failure, plan};
+use crate::api::{Api, schema};
+use crate::config::Plan;
+use crate::config::plan::{EndpointKind, Source};
+use crate::control::admin::AdminListener;
+use crate::control::log::{self, emit, line};
+use crate::control::{self, Ended, Host, Running};
+use crate::shard::{Message, Routes, STORE_UNDER_WAY_MAX, Seed, StoreAnswers, spawn};
+use ringmill_mesh::{Mesh, Waker};
+use ringmill_reactor::{Fd, listen};
+use ringmill_sqlite::{Compiler, Options, Store, run_script, tables};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use tokio::sync::Notify;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    configuration: Configuration,
+    /// Where to listen [server.listen, default: 127.0.0.1:5000]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// The admin listener, on loopback or unix:PATH [server.admin, default: 127.0.0.1:5001]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    admin: Option<String>,
+    /// Shards: "all", a count, or CPUs such as 0-3,8 [server.cores, default: all]
+    #[arg(long, value_name = "CORES")]
+    cores: Option<String>,
+    /// Folder of the embedded database [server.data, default: data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+}
+
+/// Threads of the store that read.
+const READERS: usize = 4;
+
+/// Output that one shard's connections may have unsent, and other memory that is bounded, stands in DESIGN's table of
+/// bounds; here is what a shard takes at start, bytes.
+fn memory_at_start(shards: usize) -> usize {
+    use ringmill_reactor::bounds::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
+    shards * usize::from(RECEIVE_BUFFERS) * RECEIVE_BUFFER_BYTES
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let flags = [
+        ("server.listen", &arguments.listen),
+        ("server.admin", &arguments.admin),
+        ("server.cores", &arguments.cores),
+        ("server.data", &arguments.data),
+    ];
+    let flags = flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))).collect();
+    let plan = Arc::new(plan(&arguments.configuration, flags)?);
+    println!("ringmill {} serves {}", env!("CARGO_PKG_VERSION"), source(&plan.source));
+    log::set_up(plan.log.level, plan.log.format);
+    log::log_panics();
+    if let Some(sentence) = plan.no_effect_yet() {
+        emit(line!(Info, "{sentence}"));
+    }
+
+    let database = &plan.database.sqlite;
+    prepare_database(&plan, database)?;
+    let api = Arc::new(compile_api(&plan, database)?);
+    let routes = Routes::new(&api, &plan);
+
+    let host = Host::new(&plan.server.cores)?;
+    let shards = host.shard_cpus.len();
+    let admin = AdminListener::bind(&plan.server.admin)?;
+    let mut listening: Vec<Vec<Fd>> = vec![Vec::new(); shards];
+    let mut addresses = Vec::new();
+    for &address in &plan.server.listen {
+        let listeners = listen(address, shards)?;
+        addresses.extend(listeners.first().map(|listener| format!("http://{}", listener.address())));
+        for (shard, listener) in listeners.into_iter().enumerate() {
+            listening[shard].push(listener.into_fd());
+        }
+    }
+
+    // Endpoints of the mesh: the shards, control, the store's writer and readers.
+    let mesh = Mesh::<Message>::new(shards, 1 + 1 + READERS);
+    let control = shards;
+    let options = Options {
+        readers: READERS,
+        statement_timeout: plan.database.statement_timeout,
+        queue_max: STORE_UNDER_WAY_MAX,
+        ..Options::new(database)
+    };
+    let store = Store::open(options, |thread| {
+        // Nothing is ever sent to a store's thread through the mesh.
+        let guest = mesh.guest_seat(1 + thread).adopt_guest(Waker::Callback(Box::new(|| ())));
+        Box::new(StoreAnswers::new(guest, control))
+    })?;
+    let notify = Arc::new(Notify::new());
+    let waker = notify.clone();
+    let guest = mesh.seat(control).adopt_guest(Waker::Callback(Box::new(move || waker.notify_one())));
+
+    let connections_max = connections_max(&plan, &host);
+    let (started, starting) = sync_channel(shards);
+    let mut threads = Vec::with_capacity(shards);
+    for (shard, listeners) in listening.into_iter().enumerate() {
+        let seed = Seed {
+            shard,
+            control,
+            cpu: host.shard_cpus[shard],
+            seat: mesh.seat(shard),
+            listeners,
+            api: api.clone(),
+            routes: routes.clone(),
+            store: store.handle(),
+            plan: plan.clone(),
+            connections_max: connections_max.div_ceil(shards),
+            seed: random_seed()?,
+        };
+        threads.push(spawn(seed, started.clone())?);
+    }
+    for _ in 0..shards {
+        starting.recv().map_err(|_| "a shard ended while it started".to_owned())??;
+    }
+
+    println!("listening on {} (admin on {})", addresses.join(", "), admin.shown());
+    println!("{shards} {}", shard_text(&host));
+    println!("database sqlite, {}", database.display());
+    println!(
+        "memory {} KiB of receive buffers, at most {connections_max} connections",
+        memory_at_start(shards) / 1024
+    );
+    println!("ready");
+    let running = Running { plan, routes, guest, notify, shards: threads, store, admin };
+    match control::run(running)? {
+        Ended::Drained => Ok(ExitCode::SUCCESS),
+        Ended::AtOnce => {
+            eprintln!("ringmill: ended without having drained");
+            // Shards may still turn: nothing of theirs is waited for.
+            std::process::exit(1)
+        }
+    }
+}
+
+fn source(source: &Source) -> String {
+    match source {
+        Source::BuiltIn => "the built-in API, since there is no ./ringmill.toml and no --config".to_owned(),
+        Source::File(path) => path.display().to_string(),
+    }
+}
+
+fn shard_text(host: &Host) -> String {
+    let plural = if host.shard_cpus.len() == 1 { "shard" } else { "shards" };
+    let cpus: Vec<_> = host.shard_cpus.iter().flatten().map(usize::to_string).collect();
+    if cpus.is_empty() {
+        format!("{plural}, sharing the CPUs")
+    } else {
+        format!("{plural}, on CPU {}", cpus.join(", "))
+    }
+}
+
+/// Makes the folder, and the tables that are missing. Several processes may do so at once: it is one transaction.
+fn prepare_database(plan: &Plan, database: &Path) -> Result<(), Failure> {
+    if let Some(folder) = database.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            format!("cannot make the folder {}: {error}; choose another with --data", folder.display())
+        })?;
+    }
+    if !plan.database.create_missing {
+        return Ok(());
+    }
+    let existing = match tables(database) {
+        Ok(existing) => existing,
+        // A file that does not exist yet has no tables.
+        Err(_) if !database.exists() => Vec::new(),
+        Err(error) => return Err(store_failure(database, &error)),
+    };
+    let missing: Vec<_> = schema(plan)
+        .into_iter()
+        .filter(|table| !existing.iter().any(|name| name.eq_ignore_ascii_case(&table.name)))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = missing.iter().map(|table| table.name.clone()).collect();
+    let statements: Vec<String> = missing.into_iter().flat_map(|table| table.statements).collect();
+    run_script(database, &statements).map_err(|error| store_failure(database, &error))?;
+    emit(line!(Info, "Created the missing tables {}", names.join(", ")));
+    Ok(())
+}
+
+fn store_failure(database: &Path, error: &ringmill_sqlite::Error) -> Failure {
+    use ringmill_sqlite::Error;
+    let detail = match error {
+        Error::Unavailable { detail } | Error::Statement { detail } | Error::Constraint { detail } => {
+            detail.clone()
+        }
+        other => format!("{other:?}"),
+    };
+    Failure::Message(format!("{}: {detail}", database.display()))
+}
+
+/// Compiles what is served, and every statement of it against the live schema.
+fn compile_api(plan: &Plan, database: &Path) -> Result<Api, Failure> {
+    let compiler = Compiler::open(database).map_err(|error| store_failure(database, &error))?;
+    let columns = |sql: &str| compiler.compile(sql).ok().map(|compiled| compiled.columns);
+    let api = Api::with_columns(plan, &columns);
+    let mut wrong = Vec::new();
+    for (index, route) in api.routes().iter().enumerate() {
+        for &method in &route.methods {
+            for sql in api.statements(index, method) {
+                if let Err(words) = compiler.compile(sql) {
+                    wrong.push(format!(
+                        "{} {}: {words}; the statement is: {sql}",
+                        method.as_str(),
+                        route.path
+                    ));
+                }
+            }
+        }
+    }
+    wrong.dedup();
+    if wrong.is_empty() {
+        return Ok(api);
+    }
+    let endpoints = plan.endpoints.iter().filter(|each| matches!(each.kind, EndpointKind::Sql(_))).count();
+    let remedy = if endpoints > 0 {
+        "mend the `sql` of that endpoint, or the tables and columns of the database"
+    } else {
+        "bring the tables and columns of the database into line with the file"
+    };
+    for sentence in &wrong {
+        eprintln!("{sentence}");
+    }
+    Err(Failure::Message(format!("{}: {remedy}", wrong[wrong.len() - 1])))
+}
+
+/// Connections of the whole host: half of the descriptor limit unless the file says otherwise.
+fn connections_max(plan: &Plan, host: &Host) -> usize {
+    let auto = usize::try_from(host.descriptors_max / 2).unwrap_or(usize::MAX).clamp(1, CONNECTIONS_AUTO_MAX);
+    plan.http.max_connections.unwrap_or(auto)
+}
+
+/// What "auto" comes to at most, should there be no descriptor limit.
+const CONNECTIONS_AUTO_MAX: usize = 1_000_000;
+
+fn random_seed() -> Result<u64, Failure> {
+    let mut bytes = [0; 8];
+    let mut source = std::fs::File::open("/dev/urandom")?;
+    std::io::Read::read_exact(&mut source, &mut bytes)?;
+    Ok(u64::from_ne_bytes(bytes))
+}

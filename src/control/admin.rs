@@ -1,0 +1,208 @@
+//! The admin listener: on loopback or a Unix socket, never public.
+//!
+//! Two guards against a browser that a stranger's page sends here: `Host` has to be the listener's, and what changes
+//! state is a POST with `X-Ringmill: 1`, which no page can send without asking first.
+
+use crate::config::plan::AdminAddress;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// What a request of the admin listener asks control for.
+#[derive(Debug)]
+pub(super) enum Question {
+    /// Prometheus text.
+    Metrics {
+        per_shard: bool,
+        answer: oneshot::Sender<String>,
+    },
+    Ready {
+        answer: oneshot::Sender<Readiness>,
+    },
+    /// Where memory is.
+    Memory {
+        answer: oneshot::Sender<Vec<(String, u64)>>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readiness {
+    Ready,
+    Degraded,
+    Draining,
+}
+
+/// What all handlers share.
+#[derive(Clone)]
+pub(super) struct Admin {
+    pub(super) questions: mpsc::Sender<Question>,
+    /// The effective file, secrets hidden.
+    pub(super) shown: Arc<serde_json::Value>,
+    /// Where it listens; `None`: a Unix socket, whose clients may send any Host.
+    pub(super) address: Option<SocketAddr>,
+}
+
+/// A bound admin listener.
+pub enum AdminListener {
+    /// On loopback.
+    Tcp(std::net::TcpListener),
+    /// A Unix socket; its file is removed at the end.
+    Unix(std::os::unix::net::UnixListener, std::path::PathBuf),
+}
+
+impl AdminListener {
+    /// Binds it; `Err` is a sentence with the remedy.
+    pub fn bind(address: &AdminAddress) -> Result<AdminListener, String> {
+        match address {
+            AdminAddress::Tcp(address) => {
+                let listener = std::net::TcpListener::bind(address).map_err(|error| {
+                    format!("server.admin: cannot listen on {address}: {error}; choose another address")
+                })?;
+                listener.set_nonblocking(true).map_err(|error| error.to_string())?;
+                Ok(AdminListener::Tcp(listener))
+            }
+            AdminAddress::Unix(path) => {
+                // A socket file without a listener is left over from a process that was killed.
+                if std::os::unix::net::UnixStream::connect(path).is_err()
+                    && std::fs::symlink_metadata(path)
+                        .is_ok_and(|meta| std::os::unix::fs::FileTypeExt::is_socket(&meta.file_type()))
+                {
+                    let _ = std::fs::remove_file(path);
+                }
+                let listener = std::os::unix::net::UnixListener::bind(path).map_err(|error| {
+                    format!("server.admin: cannot listen on {}: {error}; choose another path", path.display())
+                })?;
+                listener.set_nonblocking(true).map_err(|error| error.to_string())?;
+                Ok(AdminListener::Unix(listener, path.clone()))
+            }
+        }
+    }
+
+    /// Its address, if it has one.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            AdminListener::Tcp(listener) => listener.local_addr().ok(),
+            AdminListener::Unix(..) => None,
+        }
+    }
+
+    /// For the lines at start.
+    pub fn shown(&self) -> String {
+        match self {
+            AdminListener::Tcp(listener) => {
+                listener.local_addr().map_or_else(|_| String::new(), |address| format!("http://{address}"))
+            }
+            AdminListener::Unix(_, path) => format!("unix:{}", path.display()),
+        }
+    }
+}
+
+/// Serves until the process ends.
+pub(super) async fn serve(listener: AdminListener, admin: Admin) {
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/ready", get(ready))
+        .route("/health", get(|| async { Json(json!({ "status": "healthy" })) }))
+        .route("/config", get(config))
+        .route("/memory", get(memory))
+        .fallback(|| async { refusal(StatusCode::NOT_FOUND, "Not found") })
+        .method_not_allowed_fallback(|| async {
+            refusal(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
+        })
+        .layer(from_fn_with_state(admin.clone(), guard))
+        .with_state(admin);
+    let _ = match listener {
+        AdminListener::Tcp(listener) => match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => axum::serve(listener, router).await,
+            Err(error) => Err(error),
+        },
+        AdminListener::Unix(listener, _) => match tokio::net::UnixListener::from_std(listener) {
+            Ok(listener) => axum::serve(listener, router).await,
+            Err(error) => Err(error),
+        },
+    };
+}
+
+fn refusal(status: StatusCode, text: &str) -> Response {
+    (status, Json(json!({ "error": text }))).into_response()
+}
+
+async fn guard(State(admin): State<Admin>, request: Request, next: Next) -> Response {
+    if let Some(address) = admin.address
+        && !is_own_host(request.headers(), address)
+    {
+        return refusal(StatusCode::FORBIDDEN, "This listener answers only to its own Host");
+    }
+    let changes_state = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if changes_state && request.headers().get("x-ringmill").is_none_or(|value| value != "1") {
+        return refusal(StatusCode::FORBIDDEN, "What changes state needs the field X-Ringmill: 1");
+    }
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Whether Host names the address that it came to: the address itself, or localhost where it is a loopback one.
+fn is_own_host(headers: &HeaderMap, address: SocketAddr) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
+    host == address.to_string()
+        || address.ip().is_loopback() && host.eq_ignore_ascii_case(&format!("localhost:{}", address.port()))
+}
+
+async fn ask<T>(admin: &Admin, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Option<T> {
+    let (answer, answered) = oneshot::channel();
+    admin.questions.send(question(answer)).await.ok()?;
+    answered.await.ok()
+}
+
+fn gone() -> Response {
+    refusal(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable")
+}
+
+async fn metrics(State(admin): State<Admin>, Query(query): Query<HashMap<String, String>>) -> Response {
+    let per_shard = query.get("per").is_some_and(|per| per == "shard");
+    match ask(&admin, |answer| Question::Metrics { per_shard, answer }).await {
+        Some(text) => {
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+        }
+        None => gone(),
+    }
+}
+
+async fn ready(State(admin): State<Admin>) -> Response {
+    match ask(&admin, |answer| Question::Ready { answer }).await {
+        Some(Readiness::Ready) => Json(json!({ "status": "ready" })).into_response(),
+        Some(Readiness::Degraded) => Json(json!({ "status": "degraded" })).into_response(),
+        Some(Readiness::Draining) | None => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "draining" }))).into_response()
+        }
+    }
+}
+
+async fn config(State(admin): State<Admin>) -> Response {
+    Json(admin.shown.as_ref().clone()).into_response()
+}
+
+async fn memory(State(admin): State<Admin>) -> Response {
+    match ask(&admin, |answer| Question::Memory { answer }).await {
+        Some(rows) => {
+            let rows: Vec<_> = rows
+                .into_iter()
+                .map(|(file, bytes)| {
+                    let megabytes = (bytes as f64 / (1024.0 * 1024.0) * 1000.0).round() / 1000.0;
+                    json!({ "file": file, "size_mb": megabytes })
+                })
+                .collect();
+            Json(rows).into_response()
+        }
+        None => gone(),
+    }
+}

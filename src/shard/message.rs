@@ -1,0 +1,101 @@
+//! What crosses between cores and threads: one closed enum.
+
+use crate::control::log::Line;
+use ringmill_serve::Counters;
+use ringmill_sqlite::{Reply, Ticket};
+
+/// A message. What each is, and whether it is answered, stands at its variant.
+#[derive(Debug)]
+pub enum Message {
+    /// Store to shard, posted: the reply to a job.
+    Stored {
+        /// Of the job.
+        ticket: Ticket,
+        /// What came of it.
+        reply: Reply,
+    },
+    /// Shard to control, a request: the text of all metrics.
+    Scrape {
+        /// Comes back with the text.
+        ticket: u64,
+    },
+    /// The answer to `Scrape`.
+    Scraped {
+        /// Of the request.
+        ticket: u64,
+        /// Prometheus text.
+        text: String,
+    },
+    /// Control to shard, a request: a copy of what it counts.
+    Count {
+        /// Comes back with the copy.
+        ticket: u64,
+    },
+    /// The answer to `Count`.
+    Counted {
+        /// Of the request.
+        ticket: u64,
+        /// The copy.
+        snapshot: Box<Snapshot>,
+    },
+    /// Control to shard, a request: the next phase of life begins.
+    Enter(Phase),
+    /// The answer to `Enter`.
+    Entered,
+    /// Shard to control, posted: a line for the log.
+    Log(Box<Line>),
+    /// Shard to control, posted: draining has ended on this shard.
+    Drained {
+        /// Requests cut off by the deadline.
+        cut_off: usize,
+    },
+    /// Anyone to control, posted: a connection to the store noticed something.
+    Store(ringmill_sqlite::Event),
+}
+
+/// Names of the kinds, in the order of [`Message::kind`]: the label of `ringmill_mesh_messages_total`.
+pub const KINDS: [&str; 10] =
+    ["stored", "scrape", "scraped", "count", "counted", "enter", "entered", "log", "drained", "store"];
+
+impl Message {
+    /// Index into [`KINDS`].
+    pub fn kind(&self) -> usize {
+        match self {
+            Message::Stored { .. } => 0,
+            Message::Scrape { .. } => 1,
+            Message::Scraped { .. } => 2,
+            Message::Count { .. } => 3,
+            Message::Counted { .. } => 4,
+            Message::Enter(_) => 5,
+            Message::Entered => 6,
+            Message::Log(_) => 7,
+            Message::Drained { .. } => 8,
+            Message::Store(_) => 9,
+        }
+    }
+}
+
+/// The phases of a shard's life that control announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// `/ready` says 503; connections are still accepted.
+    Leaving,
+    /// Listeners close; what is in flight has so long, nanoseconds.
+    Closing {
+        /// From the arrival of the message on.
+        within_ns: u64,
+    },
+}
+
+/// What a shard knows of itself.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Requests, durations, connections, turns.
+    pub counters: Counters,
+    /// The store's last reply was that it can't serve.
+    pub is_degraded: bool,
+    /// Jobs handed to the store and not replied to.
+    pub store_waiting: usize,
+    /// Lines that found no room on their way to the log.
+    pub log_dropped: u64,
+}

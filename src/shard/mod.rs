@@ -1,0 +1,12 @@
+//! What runs on each core: the service that brings requests to the API and the store, the messages between cores and
+//! threads, and the thread itself.
+
+mod message;
+mod run;
+mod service;
+mod store;
+
+pub use message::{KINDS, Message, Phase, Snapshot};
+pub use run::{Seed, spawn};
+pub use service::Routes;
+pub use store::{Ask, STORE_UNDER_WAY_MAX, StoreAnswers};

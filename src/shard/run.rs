@@ -1,0 +1,125 @@
+//! A shard's thread: it makes everything that it owns itself, and turns until it is drained.
+
+use super::service::{Parts, Routes, ShardService};
+use super::{Ask, Message};
+use crate::api::Api;
+use crate::config::plan::{Access, Plan};
+use ringmill_http1::Limits;
+use ringmill_mesh::{Port, Seat};
+use ringmill_reactor::{Fd, Reactor, StartError, Uring, pin_to};
+use ringmill_serve::{Bounds, Observe, Server};
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// All that a shard is given. It crosses to the shard's thread and becomes the shard there.
+pub struct Seed<A> {
+    /// The shard's number.
+    pub shard: usize,
+    /// The endpoint of the control plane.
+    pub control: usize,
+    /// The CPU to run on; `None`: wherever the kernel likes.
+    pub cpu: Option<usize>,
+    /// Its place in the mesh.
+    pub seat: Seat<Message>,
+    /// Listening sockets, which the shard closes.
+    pub listeners: Vec<Fd>,
+    /// What is served.
+    pub api: Arc<Api>,
+    /// What is counted.
+    pub routes: Routes,
+    /// The store.
+    pub store: A,
+    /// Bounds and log settings.
+    pub plan: Arc<Plan>,
+    /// Connections of this shard.
+    pub connections_max: usize,
+    /// For randomness.
+    pub seed: u64,
+}
+
+type Driver = Uring<Port<Message>>;
+
+/// Starts a shard. `started` hears once whether it could.
+pub fn spawn<A: Ask + Send + 'static>(
+    seed: Seed<A>,
+    started: SyncSender<Result<(), StartError>>,
+) -> std::io::Result<JoinHandle<()>> {
+    Builder::new().name(format!("shard-{}", seed.shard)).spawn(move || {
+        if let Some(cpu) = seed.cpu {
+            pin_to(cpu);
+        }
+        match Uring::new(seed.seat.adopt(), seed.seed) {
+            Ok(driver) => {
+                let parts = Parts {
+                    shard: seed.shard,
+                    control: seed.control,
+                    api: seed.api,
+                    routes: seed.routes,
+                    store: seed.store,
+                    epoch: (Instant::now(), 0),
+                };
+                run(driver, parts, &seed.plan, seed.listeners, seed.connections_max, &started);
+            }
+            Err(error) => {
+                // Whoever waits has gone only if the process ends anyway.
+                let _ = started.send(Err(error));
+            }
+        }
+    })
+}
+
+fn run<A: Ask>(
+    driver: Driver,
+    mut parts: Parts<A>,
+    plan: &Plan,
+    listeners: Vec<Fd>,
+    connections_max: usize,
+    started: &SyncSender<Result<(), StartError>>,
+) {
+    let mut reactor = Reactor::new(driver);
+    parts.epoch.1 = reactor.now().monotonic_ns;
+    let routes = parts.routes.labels.len();
+    let service = ShardService::new(parts, plan);
+    let mut server = Server::new(bounds(plan, connections_max), routes, service);
+    let listeners: Vec<_> = listeners.into_iter().map(|fd| reactor.add_listener(fd)).collect();
+    let _ = started.send(Ok(()));
+    while !server.is_drained() {
+        reactor.turn(&mut server);
+        if server.service.closing.take().is_some() {
+            server.close_listeners(&mut reactor, &listeners);
+        }
+    }
+    // What was posted in the last turn is announced before the ring goes.
+    ringmill_reactor::Driver::enter(reactor.driver(), ringmill_reactor::Wait::No, &mut Vec::new());
+}
+
+fn ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 4).min(u64::MAX / 4)
+}
+
+/// From which duration on a request is slow, nanoseconds.
+pub(super) fn slow_ns(plan: &Plan) -> u64 {
+    plan.log.slow_request.map_or(u64::MAX, ns)
+}
+
+fn bounds(plan: &Plan, connections_max: usize) -> Bounds {
+    let http = &plan.http;
+    Bounds {
+        head: Limits {
+            head_bytes_max: http.max_head_bytes,
+            fields_max: http.max_fields,
+            target_bytes_max: http.max_target_bytes,
+        },
+        body_bytes_max: http.max_body_bytes,
+        head_timeout_ns: ns(http.head_timeout),
+        body_timeout_ns: ns(http.body_timeout),
+        request_timeout_ns: ns(http.request_timeout),
+        idle_timeout_ns: ns(http.idle_timeout),
+        requests_max: http.max_requests.unwrap_or(0),
+        connections_max,
+        observe: if plan.log.access == Access::Off { Observe::Exceptions } else { Observe::All },
+        slow_ns: slow_ns(plan),
+    }
+}

@@ -1,0 +1,443 @@
+//! One shard's service: finds the route, begins the request, and lets a task finish it with the store's reply.
+
+use super::store::STORE_UNDER_WAY_MAX;
+use super::{Ask, Message, Phase, Snapshot};
+use crate::api::{Answer, Api, Begin};
+use crate::config::plan::{Access, Plan};
+use crate::control::log::{Line, line};
+use ringmill_http1::{Head, Method, Rendered, Status};
+use ringmill_reactor::{Driver, Mail, Reactor, Waiters};
+use ringmill_serve::{
+    Context, Core, Observation, Outcome, Reply, Request, RouteId, Service, UNMATCHED, Writer,
+};
+use ringmill_sqlite::{Error, Reply as Stored};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The routes of a process, as they are counted: 0 matched none, then the API's, then the built-in ones.
+#[derive(Clone, Debug)]
+pub struct Routes {
+    /// Labels, by number.
+    pub labels: Vec<String>,
+    metrics_path: Option<String>,
+    built_in: RouteId,
+}
+
+impl Routes {
+    /// Of an API and a plan.
+    pub fn new(api: &Api, plan: &Plan) -> Routes {
+        let mut labels = vec!["unmatched".to_owned()];
+        labels.extend(api.routes().iter().map(|route| route.path.clone()));
+        let built_in = labels.len();
+        labels.extend(["/health".to_owned(), "/ready".to_owned()]);
+        labels.extend(plan.server.metrics_path.clone());
+        Routes { labels, metrics_path: plan.server.metrics_path.clone(), built_in }
+    }
+
+    fn built_in(&self, path: &str) -> Option<(BuiltIn, RouteId)> {
+        match path {
+            "/health" => Some((BuiltIn::Health, self.built_in)),
+            "/ready" => Some((BuiltIn::Ready, self.built_in + 1)),
+            _ if self.metrics_path.as_deref() == Some(path) => Some((BuiltIn::Metrics, self.built_in + 2)),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum BuiltIn {
+    Health,
+    Ready,
+    Metrics,
+}
+
+/// Replies that are rendered once.
+struct Constants {
+    /// Of the API, by index.
+    api: Vec<(Status, Rendered)>,
+    health: Rendered,
+    ready: Rendered,
+    degraded: Rendered,
+    not_ready: Rendered,
+}
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+const NO_STORE: (&str, &str) = ("Cache-Control", "no-store");
+
+impl Constants {
+    fn new(api: &Api) -> Constants {
+        let json = |status, body: &[u8]| Rendered::new(Status(status), &[JSON, NO_STORE], body);
+        Constants {
+            api: api
+                .constants()
+                .iter()
+                .map(|constant| (Status(constant.status), json(constant.status, &constant.body)))
+                .collect(),
+            health: json(200, br#"{"status":"healthy"}"#),
+            ready: json(200, br#"{"status":"ready"}"#),
+            degraded: json(200, br#"{"status":"degraded"}"#),
+            not_ready: json(503, br#"{"status":"draining"}"#),
+        }
+    }
+}
+
+/// The service of one shard.
+pub(super) struct ShardService<A> {
+    shard: usize,
+    control: usize,
+    api: Arc<Api>,
+    routes: Routes,
+    constants: Constants,
+    store: A,
+    stored: Waiters<Stored>,
+    scraped: Waiters<String>,
+    /// What the monotonic clock was at an instant: turns this turn's time into the store's.
+    epoch: (Instant, u64),
+    wait_timeout: Duration,
+    access: Access,
+    access_count: u64,
+    slow_ns: u64,
+    is_leaving: bool,
+    is_degraded: bool,
+    log_dropped: u64,
+    /// Set when control asks for it; the shard's loop closes the listeners.
+    pub(super) closing: Option<u64>,
+}
+
+/// What a service is made of.
+pub(super) struct Parts<A> {
+    pub(super) shard: usize,
+    pub(super) control: usize,
+    pub(super) api: Arc<Api>,
+    pub(super) routes: Routes,
+    pub(super) store: A,
+    pub(super) epoch: (Instant, u64),
+}
+
+impl<A: Ask> ShardService<A> {
+    pub(super) fn new(parts: Parts<A>, plan: &Plan) -> ShardService<A> {
+        ShardService {
+            shard: parts.shard,
+            control: parts.control,
+            constants: Constants::new(&parts.api),
+            api: parts.api,
+            routes: parts.routes,
+            store: parts.store,
+            stored: Waiters::default(),
+            scraped: Waiters::default(),
+            epoch: parts.epoch,
+            wait_timeout: plan.database.wait_timeout,
+            access: plan.log.access,
+            access_count: 0,
+            slow_ns: super::run::slow_ns(plan),
+            is_leaving: false,
+            is_degraded: false,
+            log_dropped: 0,
+            closing: None,
+        }
+    }
+
+    fn built_in<D: Driver<Message = Message>>(
+        &mut self,
+        context: &mut Context<'_, D>,
+        (built_in, route): (BuiltIn, RouteId),
+        method: Method,
+        writer: &mut Writer<'_>,
+    ) -> Outcome {
+        match method {
+            Method::Get | Method::Head => {}
+            Method::Options => {
+                writer.reply(Status(204), &[("Allow", "GET, HEAD, OPTIONS"), NO_STORE], b"", None);
+                return Outcome::Answered(route);
+            }
+            Method::Unknown => {
+                write(writer, self.api.no_route(method));
+                return Outcome::Answered(route);
+            }
+            _ => {
+                let fields = [JSON, NO_STORE, ("Allow", "GET, HEAD, OPTIONS")];
+                writer.reply(Status(405), &fields, br#"{"error":"Method not allowed"}"#, None);
+                return Outcome::Answered(route);
+            }
+        }
+        match built_in {
+            BuiltIn::Health => writer.rendered(&self.constants.health, Status(200)),
+            BuiltIn::Ready if self.is_leaving => writer.rendered(&self.constants.not_ready, Status(503)),
+            BuiltIn::Ready if self.is_degraded => writer.rendered(&self.constants.degraded, Status(200)),
+            BuiltIn::Ready => writer.rendered(&self.constants.ready, Status(200)),
+            BuiltIn::Metrics => {
+                let waiter = self.scraped.register();
+                let asked = context
+                    .reactor
+                    .driver()
+                    .request(self.control, Message::Scrape { ticket: waiter.ticket() });
+                if asked.is_err() {
+                    unavailable(writer, "control is behind with scrapes");
+                    return Outcome::Answered(route);
+                }
+                let responder = context.responder();
+                context.reactor.tasks.spawn(async move {
+                    let text = waiter.await;
+                    responder.answer(Reply {
+                        status: Status(200),
+                        fields: vec![
+                            ("Content-Type".into(), "text/plain; version=0.0.4; charset=utf-8".into()),
+                            ("Cache-Control".into(), "no-store".into()),
+                        ],
+                        body: text.into_bytes(),
+                        cause: None,
+                    });
+                });
+                return Outcome::Later(route);
+            }
+        }
+        Outcome::Answered(route)
+    }
+
+    fn log<D: Driver<Message = Message>>(&mut self, reactor: &mut Reactor<D>, line: Line) {
+        let line = line.at(reactor.now().unix_us);
+        if reactor.driver().post(self.control, Message::Log(Box::new(line))).is_err() {
+            self.log_dropped += 1;
+        }
+    }
+}
+
+fn unavailable(writer: &mut Writer<'_>, cause: &str) {
+    let fields = [JSON, NO_STORE, ("Retry-After", "1")];
+    writer.reply(Status(503), &fields, br#"{"error":"Service unavailable"}"#, Some(cause.to_owned()));
+}
+
+/// Writes an answer of the API's.
+fn write(writer: &mut Writer<'_>, answer: Answer) {
+    let retry_after = answer.retry_after_seconds.map(|seconds| seconds.to_string());
+    let mut fields: Vec<(&str, &str)> = Vec::with_capacity(5);
+    if !answer.content_type.is_empty() {
+        fields.push(("Content-Type", &answer.content_type));
+    }
+    fields.push(NO_STORE);
+    fields.extend(answer.location.as_deref().map(|location| ("Location", location)));
+    fields.extend(answer.allow.as_deref().map(|allow| ("Allow", allow)));
+    fields.extend(retry_after.as_deref().map(|seconds| ("Retry-After", seconds)));
+    writer.reply(Status(answer.status), &fields, &answer.body, answer.cause);
+}
+
+/// An answer of the API's, to be sent later.
+fn reply(answer: Answer) -> Reply {
+    let mut fields: Vec<(Cow<'static, str>, Cow<'static, str>)> = Vec::with_capacity(4);
+    if !answer.content_type.is_empty() {
+        fields.push(("Content-Type".into(), answer.content_type));
+    }
+    fields.push(("Cache-Control".into(), "no-store".into()));
+    fields.extend(answer.location.map(|location| ("Location".into(), location.into())));
+    fields.extend(answer.allow.map(|allow| ("Allow".into(), allow.into())));
+    fields
+        .extend(answer.retry_after_seconds.map(|seconds| ("Retry-After".into(), seconds.to_string().into())));
+    Reply { status: Status(answer.status), fields, body: answer.body, cause: answer.cause }
+}
+
+fn api_request<'a>(
+    head: &Head<'a, '_>,
+    body: &'a [u8],
+    fields: crate::api::Fields<'a>,
+    now_unix_us: u64,
+    random: u128,
+) -> crate::api::Request<'a> {
+    crate::api::Request {
+        method: head.method,
+        query: head.query,
+        content_type: head.content_type,
+        body,
+        fields,
+        now_unix_us: now_unix_us as i64,
+        random,
+    }
+}
+
+impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
+    fn call(
+        &mut self,
+        context: &mut Context<'_, D>,
+        request: &Request<'_, '_, '_>,
+        writer: &mut Writer<'_>,
+    ) -> Outcome {
+        let head = request.head;
+        let Some(found) = self.api.find(head.path) else {
+            if let Some(built_in) = self.routes.built_in(head.path) {
+                return self.built_in(context, built_in, head.method, writer);
+            }
+            write(writer, self.api.no_route(head.method));
+            return Outcome::Answered(UNMATCHED);
+        };
+        let route = found.route + 1;
+        let now = context.reactor.now();
+        let driver = context.reactor.driver();
+        let random = u128::from(driver.random()) << 64 | u128::from(driver.random());
+        let visit = |each: &mut dyn FnMut(&str, &[u8])| {
+            for (name, value) in head.fields() {
+                each(name, value);
+            }
+        };
+        let asked = api_request(head, request.body, &visit, now.unix_us, random);
+        match self.api.begin(&found, &asked) {
+            Begin::Constant(index) => {
+                let (status, rendered) = &self.constants.api[index];
+                writer.rendered(rendered, *status);
+                Outcome::Answered(route)
+            }
+            Begin::Answer(answer) => {
+                write(writer, answer);
+                Outcome::Answered(route)
+            }
+            Begin::Ask { job, pending } => {
+                if self.stored.len() >= STORE_UNDER_WAY_MAX {
+                    unavailable(writer, "too many jobs of this shard are with the database");
+                    return Outcome::Answered(route);
+                }
+                let waiter = self.stored.register();
+                let since_epoch = Duration::from_nanos(now.monotonic_ns.saturating_sub(self.epoch.1));
+                let begin_by = self.epoch.0 + since_epoch + self.wait_timeout;
+                if self.store.ask(self.shard, waiter.ticket(), Some(begin_by), job).is_err() {
+                    unavailable(writer, "the database's queue is full");
+                    return Outcome::Answered(route);
+                }
+                let (api, responder) = (self.api.clone(), context.responder());
+                context.reactor.tasks.spawn(async move {
+                    let stored = waiter.await;
+                    responder.answer(reply(api.finish(pending, stored)));
+                });
+                Outcome::Later(route)
+            }
+        }
+    }
+
+    fn message(&mut self, core: &mut Core<'_, D>, mail: Mail<Message>) {
+        core.count_message(mail.message.kind());
+        match mail.message {
+            Message::Stored { ticket, reply } => {
+                match &reply {
+                    Ok(_) => self.is_degraded = false,
+                    Err(Error::Unavailable { .. }) => self.is_degraded = true,
+                    Err(_) => {}
+                }
+                // Nobody waits any more if the task was dropped; a reply is consumed all the same.
+                let _ = self.stored.complete(ticket, reply);
+            }
+            Message::Scraped { ticket, text } => {
+                let _ = self.scraped.complete(ticket, text);
+            }
+            Message::Count { ticket } => {
+                let snapshot = Snapshot {
+                    counters: core.counters(),
+                    is_degraded: self.is_degraded,
+                    store_waiting: self.stored.len(),
+                    log_dropped: self.log_dropped,
+                };
+                let answer = Message::Counted { ticket, snapshot: Box::new(snapshot) };
+                core.reactor.driver().answer(mail.source, answer);
+            }
+            Message::Enter(phase) => {
+                match phase {
+                    Phase::Leaving => self.is_leaving = true,
+                    Phase::Closing { within_ns } => {
+                        self.is_leaving = true;
+                        let deadline_ns = core.reactor.now().monotonic_ns.saturating_add(within_ns);
+                        core.drain(deadline_ns);
+                        self.closing = Some(deadline_ns);
+                    }
+                }
+                core.reactor.driver().answer(mail.source, Message::Entered);
+            }
+            // These go to control.
+            Message::Scrape { .. }
+            | Message::Counted { .. }
+            | Message::Entered
+            | Message::Log(_)
+            | Message::Drained { .. }
+            | Message::Store(_) => debug_assert!(false, "sent to a shard by mistake"),
+        }
+    }
+
+    fn observe(&mut self, reactor: &mut Reactor<D>, observation: Observation<'_>) {
+        match observation {
+            Observation::Answered { route, method, path, status, duration_ns, request_id, cause } => {
+                let answer = Answered { route, method, path, status, duration_ns, request_id, cause };
+                self.observe_answer(reactor, &answer);
+            }
+            Observation::Panicked => {
+                self.log(reactor, line!(Error, "A request's code panicked; it was answered with 500"));
+            }
+            Observation::AcceptFailed(errno) => {
+                self.log(reactor, line!(Error, "Accepting connections pauses: {errno}; raise the descriptor limit (ulimit -n, LimitNOFILE=)"));
+            }
+            Observation::TooManyConnections => {
+                self.log(reactor, line!(Warn, "A connection was refused: http.max_connections is reached"));
+            }
+            Observation::Drained { cut_off } => {
+                if reactor.driver().post(self.control, Message::Drained { cut_off }).is_err() {
+                    self.log_dropped += 1;
+                }
+            }
+        }
+    }
+}
+
+/// [`Observation::Answered`], by name.
+struct Answered<'a> {
+    route: RouteId,
+    method: &'a str,
+    path: &'a str,
+    status: u16,
+    duration_ns: u64,
+    request_id: Option<&'a str>,
+    cause: Option<&'a str>,
+}
+
+impl Answered<'_> {
+    fn seconds(&self) -> f64 {
+        self.duration_ns as f64 / 1e9
+    }
+}
+
+impl<A: Ask> ShardService<A> {
+    fn with_details(&self, line: Line, answer: &Answered<'_>) -> Line {
+        line.with("method", answer.method)
+            .with("route", &self.routes.labels[answer.route])
+            .with_number("status", f64::from(answer.status))
+            .with_number("execution_time_ms", (answer.seconds() * 1e6).round() / 1e3)
+            .with_number("core", self.shard as f64)
+            .with_optional("request_id", answer.request_id)
+            .with_optional("cause", answer.cause)
+    }
+
+    fn observe_answer<D: Driver<Message = Message>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        answer: &Answered<'_>,
+    ) {
+        let Answered { method, path, status, .. } = answer;
+        // 503 is an everyday event under overload; 500 is a defect.
+        let failure = match status {
+            500 => Some(line!(Error, "{method} {path} was answered with {status}")),
+            501.. => Some(line!(Warn, "{method} {path} was answered with {status}")),
+            _ => None,
+        };
+        let slow = (answer.duration_ns >= self.slow_ns)
+            .then(|| line!(Warn, "Slow request: {path} took {:.2}s", answer.seconds()));
+        self.access_count += 1;
+        let wanted = match self.access {
+            Access::Off => false,
+            Access::Errors => *status >= 400,
+            Access::Sample => self.access_count % ACCESS_SAMPLE == 1,
+            Access::All => true,
+        };
+        let access = wanted.then(|| line!(Info, "{method} {path} {status}"));
+        for line in [failure, slow, access].into_iter().flatten() {
+            let line = self.with_details(line, answer);
+            self.log(reactor, line);
+        }
+    }
+}
+
+/// `access = "sample"` logs one in so many.
+const ACCESS_SAMPLE: u64 = 1000;
