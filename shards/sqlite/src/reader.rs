@@ -52,7 +52,6 @@ impl Reader {
             access: Access::Read,
             statement_timeout: self.seat.statement_timeout,
             reply_bytes_max: self.seat.reply_bytes_max,
-            deadline: task.deadline,
         };
         let link = self.seat.reopened(&mut self.link, Link::open_reader)?;
         if let [_] = &task.job.statements[..] {

@@ -18,8 +18,6 @@ pub(crate) struct Bounds {
     pub(crate) access: Access,
     pub(crate) statement_timeout: Duration,
     pub(crate) reply_bytes_max: usize,
-    /// Ends the running statement too; for reads only, since a write that began runs to its end.
-    pub(crate) deadline: Option<Instant>,
 }
 
 /// Runs the statements in order; the transaction around them is the caller's.
@@ -30,10 +28,7 @@ pub(crate) fn statements(link: &Link, bounds: Bounds, statements: &[Statement]) 
     let mut bytes_left = bounds.reply_bytes_max;
     let mut replies = Vec::with_capacity(statements.len());
     for statement in statements {
-        let mut until = Instant::now() + bounds.statement_timeout;
-        if let Some(deadline) = bounds.deadline {
-            until = until.min(deadline);
-        }
+        let until = Instant::now() + bounds.statement_timeout;
         let rows = link
             .as_job(Some(until), |connection| one(connection, bounds.access, statement, &mut bytes_left))?;
         replies.push(rows);

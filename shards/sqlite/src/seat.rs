@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Task {
     pub(crate) shard: usize,
     pub(crate) ticket: Ticket,
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) begin_by: Option<Instant>,
     pub(crate) job: Job,
 }
 
@@ -45,11 +45,11 @@ impl Seat {
     /// Why a job that was taken should not be run at all.
     pub(crate) fn refusal(&self, task: &Task) -> Option<Error> {
         let closing = self.shared.lanes.is_closed();
-        if task.deadline.is_none() && !closing {
+        if task.begin_by.is_none() && !closing {
             return None;
         }
         let now = Instant::now();
-        if task.deadline.is_some_and(|deadline| deadline <= now) {
+        if task.begin_by.is_some_and(|begin_by| begin_by <= now) {
             return Some(Error::Timeout);
         }
         (closing && self.shared.given_up_at.get().is_some_and(|&at| at <= now)).then(shutting_down)

@@ -96,8 +96,8 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Hands a job over. Never blocks. `deadline` is when its asker stops waiting: a job not begun by then is answered
-    /// [`crate::Error::Timeout`], a read that runs is ended; a write that runs is not.
+    /// Hands a job over. Never blocks. A job that is still queued at `begin_by` is not run and answered
+    /// [`crate::Error::Timeout`]; one that runs has `statement_timeout` for each of its statements.
     ///
     /// # Errors
     /// The job itself, if its queue is full or the store is closing.
@@ -105,11 +105,11 @@ impl Handle {
         &self,
         shard: usize,
         ticket: Ticket,
-        deadline: Option<Instant>,
+        begin_by: Option<Instant>,
         job: Job,
     ) -> Result<(), Job> {
         let lane = Task::lane(job.class);
-        self.shared.lanes.push(lane, Task { shard, ticket, deadline, job }).map_err(|task| task.job)
+        self.shared.lanes.push(lane, Task { shard, ticket, begin_by, job }).map_err(|task| task.job)
     }
 }
 

@@ -205,7 +205,6 @@ impl Writer {
             access: Access::Write,
             statement_timeout: self.seat.statement_timeout,
             reply_bytes_max: self.seat.reply_bytes_max,
-            deadline: None,
         };
         link.own(Own::Savepoint).map_err(fault::error)?;
         let reply = run::statements(link, bounds, &task.job.statements);
