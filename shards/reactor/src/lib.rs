@@ -7,11 +7,13 @@
 //! nothing asks for the time, and wakers only push onto the queue of the shard that made them.
 //!
 //! Reading order: [`bounds`], the seam in `driver`, then `turn` (the loop), `sockets`, `timers`, `tasks`; last the real
-//! driver: `uring`, `ring`, `buffers`, `syscalls`.
+//! driver: `uring`, `ring`, `buffers`, `syscalls`. The feature `memory` has a second driver, for tests.
 
 pub mod bounds;
 mod buffers;
 mod driver;
+#[cfg(feature = "memory")]
+pub mod memory;
 mod net;
 mod pin;
 mod ring;

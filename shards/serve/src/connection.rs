@@ -138,11 +138,6 @@ impl Connection {
         }
     }
 
-    /// Between two requests, with nothing received or owed.
-    pub(crate) fn is_idle(&self) -> bool {
-        matches!(self.phase, Phase::Head) && self.input.is_empty() && self.begun.is_empty()
-    }
-
     /// The Connection field of the answer to `head`.
     pub(crate) fn field(head: &Head<'_, '_>, is_last: bool) -> ConnectionField {
         match (is_last, head.version) {

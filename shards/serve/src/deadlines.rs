@@ -131,7 +131,7 @@ impl Connections {
             Passed::Request => {
                 self.refuse(reactor, index, refusals::TIMEOUT);
             }
-            Passed::Answer => self.answer_late(reactor, service, index),
+            Passed::Answer => self.answer_late(reactor, service, index, generation),
         }
         if let Some(connection) = self.table.get(index)
             && connection.generation == generation
@@ -161,18 +161,32 @@ impl Connections {
         self.arm_timer(reactor, index);
     }
 
-    /// The oldest request has had its time: 503 if nothing was done, 504 if it was a write, which goes on.
+    /// Requests have had their time: 503 if nothing was done, 504 for a write, which goes on.
     fn answer_late<D: Driver, S: Service<D>>(
         &mut self,
         reactor: &mut Reactor<D>,
         service: &mut S,
         index: usize,
+        generation: u32,
     ) {
-        let connection = &self.table[index];
-        let Some(waiting) = connection.begun.iter().position(|begun| matches!(begun.state, State::Waiting))
-        else {
-            return;
-        };
+        while self.answer_one_late(reactor, service, index, generation) {}
+    }
+
+    /// Answers the oldest request that is overdue; false: there is none.
+    fn answer_one_late<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        service: &mut S,
+        index: usize,
+        generation: u32,
+    ) -> bool {
+        let now_ns = reactor.now().monotonic_ns;
+        let timeout_ns = self.bounds.request_timeout_ns;
+        let Some(connection) = self.table.get(index) else { return false };
+        let overdue = connection.begun.iter().position(|begun| {
+            matches!(begun.state, State::Waiting) && begun.meta.started_ns + timeout_ns <= now_ns
+        });
+        let Some(waiting) = overdue.filter(|_| connection.generation == generation) else { return false };
         let ticket = Ticket {
             connection: index,
             generation: connection.generation,
@@ -186,6 +200,7 @@ impl Connections {
         }
         reply.cause = Some("request_timeout passed before there was an answer".to_owned());
         self.deliver_one(reactor, service, ticket, &reply);
+        true
     }
 
     /// The deadline of draining: what is not answered is cut off.

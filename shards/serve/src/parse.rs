@@ -3,6 +3,7 @@
 use crate::bounds::{Observe, REQUEST_ID_BYTES_MAX};
 use crate::connection::{Begun, Blocked, Body, Connection, Meta, Phase, State, is_write};
 use crate::counters::UNMATCHED;
+use crate::deadlines::Waits;
 use crate::outbox::Ticket;
 use crate::refusals;
 use crate::server::{Connections, request_id};
@@ -191,6 +192,8 @@ impl Connections {
         let is_draining = self.draining.is_some();
         let connection = &mut self.table[index];
         connection.requests += 1;
+        // The next head has its own deadline.
+        connection.waits = Waits::Nothing;
         connection.is_last =
             !head.keep_alive || is_draining || requests_max != 0 && connection.requests >= requests_max;
         let field = Connection::field(head, connection.is_last);

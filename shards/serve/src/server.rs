@@ -127,14 +127,13 @@ impl Connections {
         let first_request_ns =
             if self.draining.is_some() { DRAIN_FRESH_NS } else { self.bounds.idle_timeout_ns };
         entry.insert(Connection::new(socket, self.generation, now_ns + first_request_ns));
+        self.arm_timer(reactor, index);
         if self.table.len() > self.bounds.connections_max {
             self.counters.connections_refused += 1;
             service.observe(reactor, Observation::TooManyConnections);
             self.set_date(reactor.now());
             self.refuse(reactor, index, refusals::UNAVAILABLE);
-            return;
         }
-        self.arm_timer(reactor, index);
     }
 
     /// Answers with a refusal behind everything that was begun, after which the connection ends.
@@ -205,12 +204,19 @@ impl Connections {
             None => self.draining = Some(Draining { deadline_ns, cut_off: 0, is_over: false }),
         }
         reactor.set_timer(deadline_ns, crate::deadlines::DRAIN);
-        let idle: Vec<usize> = self
-            .table
-            .iter()
-            .filter(|(_, connection)| connection.is_idle())
-            .map(|(index, _)| index)
-            .collect();
+        let mut idle = Vec::new();
+        for (index, connection) in &mut self.table {
+            let wants_no_more = matches!(connection.phase, Phase::Head) && connection.input.is_empty();
+            match connection.begun.back_mut() {
+                // The last answer that is owed ends the connection, and says so unless it is written already.
+                Some(last) if wants_no_more => {
+                    last.meta.connection = ConnectionField::Close;
+                    connection.is_last = true;
+                }
+                None if wants_no_more => idle.push(index),
+                _ => {}
+            }
+        }
         for index in idle {
             // A connection that was only just made is about to ask.
             if self.table[index].requests == 0 {
@@ -399,6 +405,11 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
 
 /// Listeners are the shard's to close, since draining is more than connections.
 impl<S> Server<S> {
+    /// As [`Core::drain`], from outside a message.
+    pub fn drain<D: Driver>(&mut self, reactor: &mut Reactor<D>, deadline_ns: u64) {
+        self.connections.drain(reactor, deadline_ns);
+    }
+
     /// Stops accepting: connections that wait are taken over first.
     pub fn close_listeners<D: Driver>(&mut self, reactor: &mut Reactor<D>, listeners: &[ListenerId])
     where

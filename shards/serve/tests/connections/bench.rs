@@ -1,0 +1,207 @@
+//! A shard on the driver in memory, and a service whose late answers a test gives when it likes.
+
+use ringmill_http1::{Limits, Status};
+use ringmill_reactor::memory::{Memory, Peer, World};
+use ringmill_reactor::{Fd, Mail, Reactor};
+use ringmill_serve::{
+    Bounds, Context, Core, Observation, Observe, Outcome, Reply, Request, Responder, Server, Service, Writer,
+};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+pub const SECOND: u64 = 1_000_000_000;
+
+#[derive(Debug)]
+pub enum Note {
+    Ping,
+    Pong,
+}
+
+/// Answers with `METHOD PATH BODY`; paths under `/later` when the test says so.
+#[derive(Default)]
+pub struct Echo {
+    pub waiting: Rc<RefCell<Vec<(String, Responder)>>>,
+    pub seen: Vec<String>,
+    pub statuses: Vec<u16>,
+    pub pongs: usize,
+    pub panics: usize,
+    pub cut_off: Option<usize>,
+    pub accept_failures: usize,
+}
+
+impl Service<Memory<Note>> for Echo {
+    fn call(
+        &mut self,
+        context: &mut Context<'_, Memory<Note>>,
+        request: &Request<'_, '_, '_>,
+        writer: &mut Writer<'_>,
+    ) -> Outcome {
+        let (method, path) = (request.head.method.as_str(), request.head.path);
+        let text = format!("{method} {path} {}", String::from_utf8_lossy(request.body));
+        self.seen.push(text.clone());
+        if path.starts_with("/later") {
+            self.waiting.borrow_mut().push((text, context.responder()));
+            return Outcome::Later(1);
+        }
+        if path == "/task" {
+            let responder = context.responder();
+            context.reactor.tasks.spawn(async move { responder.answer(Reply::json(Status(200), text)) });
+            return Outcome::Later(1);
+        }
+        assert!(path != "/panic", "on purpose");
+        if path == "/panic-later" {
+            let responder = context.responder();
+            context.reactor.tasks.spawn(async move {
+                let _responder = responder;
+                panic!("on purpose");
+            });
+            return Outcome::Later(1);
+        }
+        writer.reply(Status(200), &[("Content-Type", "text/plain")], text.as_bytes(), None);
+        Outcome::Answered(1)
+    }
+
+    fn message(&mut self, core: &mut Core<'_, Memory<Note>>, mail: Mail<Note>) {
+        match mail.message {
+            Note::Ping => {
+                let driver = core.reactor.driver();
+                ringmill_reactor::Driver::answer(driver, mail.source, Note::Pong);
+            }
+            Note::Pong => self.pongs += 1,
+        }
+    }
+
+    fn observe(&mut self, _: &mut Reactor<Memory<Note>>, observation: Observation<'_>) {
+        match observation {
+            Observation::Answered { status, .. } => self.statuses.push(status),
+            Observation::Panicked => self.panics += 1,
+            Observation::Drained { cut_off } => self.cut_off = Some(cut_off),
+            Observation::AcceptFailed(_) => self.accept_failures += 1,
+            Observation::TooManyConnections => {}
+        }
+    }
+}
+
+pub fn bounds() -> Bounds {
+    Bounds {
+        head: Limits { head_bytes_max: 16 * 1024, fields_max: 100, target_bytes_max: 8 * 1024 },
+        body_bytes_max: 64 * 1024,
+        head_timeout_ns: 10 * SECOND,
+        body_timeout_ns: 30 * SECOND,
+        request_timeout_ns: 20 * SECOND,
+        idle_timeout_ns: 75 * SECOND,
+        requests_max: 0,
+        connections_max: 1000,
+        observe: Observe::All,
+        slow_ns: u64::MAX,
+    }
+}
+
+pub struct Bench {
+    pub world: World<Note>,
+    pub reactor: Reactor<Memory<Note>>,
+    pub server: Server<Echo>,
+    pub listener: usize,
+    pub shard: usize,
+}
+
+impl Bench {
+    pub fn new() -> Bench {
+        Bench::with(World::new(1, 64), 0, bounds())
+    }
+
+    pub fn with(world: World<Note>, shard: usize, bounds: Bounds) -> Bench {
+        let mut reactor = Reactor::new(world.driver(shard));
+        let listener = reactor.add_listener(Fd(1));
+        Bench { world, reactor, server: Server::new(bounds, 2, Echo::default()), listener, shard }
+    }
+
+    pub fn turn(&mut self) {
+        self.reactor.turn(&mut self.server);
+    }
+
+    /// Turns until nothing happens.
+    pub fn settle(&mut self) {
+        let mut quiet = 0;
+        for _ in 0..200_000 {
+            self.turn();
+            quiet = if self.world.is_idle(self.shard) { quiet + 1 } else { 0 };
+            if quiet == 4 {
+                return;
+            }
+        }
+        panic!("it does not settle");
+    }
+
+    pub fn connect(&mut self) -> Peer<Note> {
+        let peer = self.world.connect(self.shard, usize::MAX);
+        self.settle();
+        peer
+    }
+
+    /// Time passes in steps of a tenth of a second.
+    pub fn pass(&mut self, ns: u64) {
+        for _ in 0..ns.div_ceil(SECOND / 10) {
+            self.world.advance_ns(SECOND / 10);
+            self.turn();
+        }
+        self.settle();
+    }
+
+    /// Gives the late answer whose request was `text`.
+    pub fn answer(&mut self, text: &str) {
+        let waiting = self.server.service.waiting.clone();
+        let index = waiting.borrow().iter().position(|(each, _)| each == text).expect("it waits");
+        let (text, responder) = waiting.borrow_mut().remove(index);
+        // From within a task, as the product does.
+        self.reactor.tasks.spawn(async move { responder.answer(Reply::json(Status(200), text)) });
+        self.settle();
+    }
+
+    /// Everything has come back to where it was.
+    pub fn assert_clean(&mut self) {
+        self.settle();
+        assert_eq!(self.server.connections_count(), 0, "connections");
+        assert_eq!(self.reactor.sockets_count(), 0, "slots");
+        assert_eq!(self.reactor.timers_count(), 0, "timers");
+        assert_eq!(self.reactor.tasks.alive(), 0, "tasks");
+        assert_eq!(self.world.descriptors_open(), 0, "descriptors");
+        assert_eq!(self.world.buffers_free(self.shard), 64, "buffers");
+    }
+}
+
+pub fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes()
+}
+
+pub fn post(path: &str, body: &str) -> Vec<u8> {
+    format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+/// Status and body of each answer in `bytes`; panics if they are not whole answers.
+pub fn answers(mut bytes: &[u8]) -> Vec<(u16, String)> {
+    let mut all = Vec::new();
+    while !bytes.is_empty() {
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a whole head") + 4;
+        let head = std::str::from_utf8(&bytes[..end]).unwrap();
+        let status: u16 = head[9..12].parse().unwrap();
+        let length: usize = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Content-Length: "))
+            .map_or(0, |length| length.parse().unwrap());
+        assert!(bytes.len() >= end + length, "a whole body");
+        all.push((status, String::from_utf8(bytes[end..end + length].to_vec()).unwrap()));
+        bytes = &bytes[end + length..];
+    }
+    all
+}
+
+pub fn bodies(bytes: &[u8]) -> Vec<String> {
+    answers(bytes)
+        .into_iter()
+        .map(|(status, body)| {
+            assert_eq!(status, 200, "{body}");
+            body
+        })
+        .collect()
+}

@@ -1,0 +1,130 @@
+//! Every wait has a deadline.
+
+use crate::bench::{Bench, SECOND, answers, bodies, get, post};
+
+#[test]
+fn an_idle_connection_closes_without_a_word() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    bench.pass(74 * SECOND);
+    assert!(!peer.is_ended());
+    bench.pass(2 * SECOND);
+    assert!(peer.is_closed() && peer.read().is_empty());
+    bench.assert_clean();
+}
+
+#[test]
+fn each_request_starts_the_idle_time_anew() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    for _ in 0..5 {
+        bench.pass(60 * SECOND);
+        peer.write(&get("/a"));
+        bench.settle();
+        assert_eq!(bodies(&peer.read()), ["GET /a "]);
+    }
+    bench.pass(76 * SECOND);
+    assert!(peer.is_closed());
+    bench.assert_clean();
+}
+
+#[test]
+fn a_head_has_its_time_however_it_trickles() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    bench.pass(60 * SECOND);
+    for byte in &get("/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")[..20] {
+        peer.write(&[*byte]);
+        bench.pass(SECOND / 2);
+    }
+    bench.pass(SECOND);
+    assert_eq!(answers(&peer.read()), [(408, r#"{"error":"Request timeout"}"#.to_owned())]);
+    assert!(peer.is_ended());
+    bench.pass(3 * SECOND);
+    bench.assert_clean();
+}
+
+#[test]
+fn a_pipeline_that_always_ends_in_a_partial_head_is_not_late() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    let request = get("/a");
+    let (first, second) = request.split_at(10);
+    peer.write(first);
+    for _ in 0..30 {
+        bench.pass(SECOND);
+        peer.write(second);
+        peer.write(first);
+        bench.settle();
+        assert_eq!(bodies(&peer.read()), ["GET /a "]);
+    }
+}
+
+#[test]
+fn a_body_has_its_time() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    peer.write(&post("/a", "0123456789")[..55]);
+    bench.pass(29 * SECOND);
+    assert!(!peer.is_ended());
+    bench.pass(2 * SECOND);
+    assert_eq!(answers(&peer.read()), [(408, r#"{"error":"Request timeout"}"#.to_owned())]);
+    bench.pass(3 * SECOND);
+    bench.assert_clean();
+}
+
+#[test]
+fn a_read_without_an_answer_is_503_and_a_write_504() {
+    let mut bench = Bench::new();
+    let (reader, writer) = (bench.connect(), bench.connect());
+    reader.write(&get("/later1"));
+    reader.write(&get("/later2"));
+    writer.write(&post("/later3", ""));
+    bench.pass(19 * SECOND);
+    assert!(reader.read().is_empty() && writer.read().is_empty());
+    bench.pass(2 * SECOND);
+    let text = reader.read();
+    assert_eq!(String::from_utf8_lossy(&text).matches("Retry-After: 1\r\n").count(), 2);
+    assert_eq!(String::from_utf8_lossy(&text).matches("X-Request-Id: ").count(), 2);
+    let unavailable = (503, r#"{"error":"Service unavailable"}"#.to_owned());
+    assert_eq!(answers(&text), [unavailable.clone(), unavailable]);
+    let text = writer.read();
+    assert!(!String::from_utf8_lossy(&text).contains("Retry-After"));
+    assert_eq!(answers(&text), [(504, r#"{"error":"Outcome unknown"}"#.to_owned())]);
+    // The answers that come after all are thrown away, and the connections go on.
+    for text in ["GET /later1 ", "GET /later2 ", "POST /later3 "] {
+        bench.answer(text);
+    }
+    assert!(reader.read().is_empty() && writer.read().is_empty());
+    reader.write(&get("/a"));
+    bench.settle();
+    assert_eq!(bodies(&reader.read()), ["GET /a "]);
+}
+
+#[test]
+fn a_peer_that_does_not_close_after_the_last_answer_is_closed() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    peer.write(b"GET /a HTTP/1.0\r\n\r\n");
+    bench.settle();
+    assert!(peer.is_ended() && !peer.is_closed());
+    bench.pass(3 * SECOND);
+    assert!(peer.is_closed());
+    bench.assert_clean();
+}
+
+#[test]
+fn a_peer_that_reads_nothing_is_closed() {
+    let mut bench = Bench::new();
+    let peer = bench.world.connect(0, 100);
+    bench.settle();
+    for _ in 0..10 {
+        peer.write(&get("/a"));
+    }
+    bench.settle();
+    bench.pass(80 * SECOND);
+    assert!(!peer.is_closed(), "the idle time is over, and it has 30 s to make progress");
+    bench.pass(60 * SECOND);
+    assert!(peer.is_closed());
+    bench.assert_clean();
+}

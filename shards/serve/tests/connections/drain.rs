@@ -1,0 +1,92 @@
+//! Draining: what is owed is answered, what is idle closes, what is late is cut off.
+
+use crate::bench::{Bench, SECOND, bodies, get, post};
+use ringmill_reactor::{Handler, Mail};
+
+/// Begins to drain, as a message from control would have it.
+fn drain(bench: &mut Bench, seconds: u64) {
+    let deadline_ns = bench.reactor.now().monotonic_ns + seconds * SECOND;
+    bench.server.drain(&mut bench.reactor, deadline_ns);
+    bench.server.close_listeners(&mut bench.reactor, &[bench.listener]);
+    bench.settle();
+}
+
+#[test]
+fn idle_connections_close_and_owed_answers_come() {
+    let mut bench = Bench::new();
+    let (idle, owed, late) = (bench.connect(), bench.connect(), bench.connect());
+    idle.write(&get("/a"));
+    owed.write(&get("/later1"));
+    late.write(&post("/later2", "x")[..50]);
+    bench.settle();
+    assert_eq!(bodies(&idle.read()), ["GET /a "]);
+    drain(&mut bench, 30);
+    assert!(idle.is_ended() && !owed.is_ended() && !late.is_ended());
+    bench.answer("GET /later1 ");
+    let text = owed.read();
+    assert!(String::from_utf8_lossy(&text).contains("Connection: close\r\n"));
+    assert_eq!(bodies(&text), ["GET /later1 "]);
+    assert!(owed.is_ended());
+    late.write(&post("/later2", "x")[50..]);
+    bench.settle();
+    bench.answer("POST /later2 x");
+    let text = late.read();
+    assert!(String::from_utf8_lossy(&text).contains("Connection: close\r\n"));
+    for peer in [&idle, &owed, &late] {
+        peer.end();
+    }
+    bench.settle();
+    assert!(bench.server.is_drained());
+    assert_eq!(bench.server.service.cut_off, Some(0));
+}
+
+#[test]
+fn a_connection_that_waits_to_be_accepted_is_served() {
+    let mut bench = Bench::new();
+    bench.settle();
+    let waiting = bench.world.connect(0, usize::MAX);
+    waiting.write(&get("/a"));
+    drain(&mut bench, 30);
+    assert_eq!(bodies(&waiting.read()), ["GET /a "]);
+    waiting.end();
+    bench.settle();
+    assert!(bench.server.is_drained());
+}
+
+#[test]
+fn a_connection_that_never_asks_does_not_hold_the_drain_up() {
+    let mut bench = Bench::new();
+    let fresh = bench.connect();
+    drain(&mut bench, 30);
+    assert!(!fresh.is_ended());
+    bench.pass(2 * SECOND);
+    assert!(fresh.is_closed());
+    assert!(bench.server.is_drained());
+}
+
+#[test]
+fn the_deadline_cuts_off_and_counts() {
+    let mut bench = Bench::new();
+    let peers = [bench.connect(), bench.connect(), bench.connect()];
+    peers[0].write(&get("/later1"));
+    peers[1].write(&[get("/later2"), get("/later3")].concat());
+    peers[2].write(b"GET /partial HT");
+    bench.settle();
+    drain(&mut bench, 5);
+    bench.pass(4 * SECOND);
+    assert!(!bench.server.is_drained());
+    bench.pass(2 * SECOND);
+    assert!(bench.server.is_drained());
+    assert_eq!(bench.server.service.cut_off, Some(4));
+    bench.server.service.waiting.borrow_mut().clear();
+    bench.assert_clean();
+}
+
+#[test]
+fn a_message_is_handled_while_draining() {
+    let mut bench = Bench::new();
+    drain(&mut bench, 5);
+    let mail = Mail { source: 0, message: crate::bench::Note::Pong };
+    bench.server.message(&mut bench.reactor, mail);
+    assert_eq!(bench.server.service.pongs, 1);
+}

@@ -1,0 +1,10 @@
+//! Connections on the driver in memory: every deadline, bound and order, without a kernel and without waiting.
+
+mod bench;
+
+mod back_pressure;
+mod deadlines;
+mod drain;
+mod order;
+mod recovery;
+mod shards;

@@ -1,0 +1,118 @@
+//! What goes wrong stays where it went wrong.
+
+use crate::bench::{Bench, SECOND, answers, bodies, get, post};
+use ringmill_reactor::Errno;
+
+#[test]
+fn a_panic_costs_its_own_request_only() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    for path in ["/a", "/panic", "/panic-later", "/b"] {
+        peer.write(&get(path));
+    }
+    bench.settle();
+    let text = peer.read();
+    let failure = (500, r#"{"error":"Internal server error"}"#.to_owned());
+    let ok = |text: &str| (200, text.to_owned());
+    assert_eq!(answers(&text), [ok("GET /a "), failure.clone(), failure, ok("GET /b ")]);
+    assert_eq!(String::from_utf8_lossy(&text).matches("X-Request-Id: ").count(), 2);
+    assert_eq!(bench.server.service.panics, 2);
+    peer.end();
+    bench.assert_clean();
+}
+
+#[test]
+fn a_clients_own_request_id_is_used_if_it_is_one() {
+    let mut bench = Bench::new();
+    let long = "x".repeat(129);
+    for (id, is_used) in [("abc-1", true), ("a b", false), (long.as_str(), false), ("", false)] {
+        let peer = bench.connect();
+        peer.write(format!("GET /panic HTTP/1.1\r\nHost: a\r\nX-Request-Id: {id}\r\n\r\n").as_bytes());
+        bench.settle();
+        let text = String::from_utf8(peer.read()).unwrap();
+        assert_eq!(text.contains(&format!("X-Request-Id: {id}\r\n")), is_used, "{text}");
+    }
+}
+
+#[test]
+fn a_reset_at_any_point_leaves_nothing_behind() {
+    let request = [post("/later1", "0123456789"), get("/b")].concat();
+    for at in 0..=request.len() {
+        let mut bench = Bench::new();
+        let other = bench.connect();
+        let peer = bench.connect();
+        peer.write(&request[..at]);
+        bench.settle();
+        peer.reset();
+        bench.settle();
+        other.write(&get("/mine"));
+        bench.settle();
+        assert_eq!(bodies(&other.read()), ["GET /mine "]);
+        other.end();
+        bench.server.service.waiting.borrow_mut().clear();
+        bench.assert_clean();
+    }
+}
+
+#[test]
+fn accepting_pauses_without_descriptors_and_goes_on() {
+    let mut bench = Bench::new();
+    bench.settle();
+    bench.world.fail_accept(0, Errno(24));
+    let peer = bench.world.connect(0, usize::MAX);
+    peer.write(&get("/a"));
+    bench.settle();
+    assert!(peer.read().is_empty());
+    assert_eq!(bench.server.service.accept_failures, 1);
+    bench.pass(SECOND);
+    assert_eq!(bodies(&peer.read()), ["GET /a "]);
+}
+
+#[test]
+fn one_connection_too_many_is_told_so() {
+    let mut bounds = crate::bench::bounds();
+    bounds.connections_max = 2;
+    let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
+    let peers = [bench.connect(), bench.connect()];
+    let third = bench.connect();
+    assert_eq!(answers(&third.read()), [(503, r#"{"error":"Service unavailable"}"#.to_owned())]);
+    assert!(third.is_ended());
+    third.end();
+    peers[0].end();
+    bench.settle();
+    let fourth = bench.connect();
+    fourth.write(&get("/a"));
+    bench.settle();
+    assert_eq!(bodies(&fourth.read()), ["GET /a "]);
+}
+
+#[test]
+fn too_much_after_the_last_answer_closes() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    peer.write(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\n");
+    bench.settle();
+    assert_eq!(answers(&peer.read()), [(413, r#"{"error":"Body too large"}"#.to_owned())]);
+    peer.write(&vec![b'x'; 200_000]);
+    bench.settle();
+    assert!(!peer.is_closed(), "a bounded amount is thrown away");
+    peer.write(&vec![b'x'; 200_000]);
+    bench.settle();
+    assert!(peer.is_closed());
+    assert!(bench.server.service.seen.is_empty());
+    bench.assert_clean();
+}
+
+#[test]
+fn requests_of_a_connection_may_be_bounded() {
+    let mut bounds = crate::bench::bounds();
+    bounds.requests_max = 2;
+    let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
+    let peer = bench.connect();
+    for path in ["/a", "/b", "/c"] {
+        peer.write(&get(path));
+    }
+    bench.settle();
+    assert_eq!(bodies(&peer.read()), ["GET /a ", "GET /b "]);
+    assert!(peer.is_ended());
+}
