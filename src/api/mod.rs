@@ -47,6 +47,7 @@ use table::Table;
 use write::Update;
 
 pub use exchange::{Answer, Begin, Constant, ConstantIndex, Fields, Pending, Request};
+pub use percent::normalize as normal_path;
 pub use router::{Found, Route, RouteIndex, Terms};
 pub use schema::{TableSchema, schema};
 

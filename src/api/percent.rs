@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 /// The normal form of a raw path.
-pub(super) fn normalize(path: &str) -> Cow<'_, str> {
+pub fn normalize(path: &str) -> Cow<'_, str> {
     if !path.contains('%') {
         return Cow::Borrowed(path);
     }

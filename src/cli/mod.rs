@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand. Exit codes: 0 done or drained, 1 a fault whose remedy the last line names,
 //! 2 a wrong command line.
 
+mod database;
 mod init;
 mod seed;
 mod serve;

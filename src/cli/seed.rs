@@ -1,21 +1,170 @@
-//! `ringmill seed`: plausible rows.
+//! `ringmill seed`: plausible rows for a declared table, parents first.
+//!
+//! A row is made as the body of a request and goes the API's way in, so that it keeps every rule of the file and is stored as
+//! any other row. It is written beside a running server in short transactions.
 
+mod door;
+mod existing;
+mod fill;
+mod number;
+mod random;
+mod steps;
+mod text;
+mod unique;
+mod value;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use super::database::prepare_database;
 use super::{Configuration, Failure, plan};
+use crate::config::Plan;
+use crate::control::log;
+use existing::{Existing, demand_tables};
+use fill::{Run, fill};
+use indicatif::{ProgressBar, ProgressStyle};
+use random::Random;
 use std::process::ExitCode;
+use std::time::SystemTime;
+use steps::{Step, steps};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     configuration: Configuration,
-    /// A declared table
+    /// A declared table; tables that it refers to get rows first if they have too few
     #[arg(long, value_name = "NAME")]
     table: String,
     /// How many rows to add
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     rows: u64,
+    /// Repeats the values of an earlier run on a like database, but for times [default: at random]
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let _plan = plan(&arguments.configuration, Vec::new())?;
-    Err(Failure::Message(format!("seeding {} with {} rows", arguments.table, arguments.rows)))
+    let plan = plan(&arguments.configuration, Vec::new())?;
+    log::set_up(plan.log.level, plan.log.format);
+    let seed = match arguments.seed {
+        Some(seed) => seed,
+        None => random_seed()?,
+    };
+    let wish = Wish { table: table_of(&plan, &arguments.table)?, rows: arguments.rows, seed };
+    let progress = ProgressBar::new(0).with_style(style()?);
+    let done = seed_table(&plan, wish, now_unix_us()?, &progress)?;
+    progress.finish_and_clear();
+    println!("{}", report(&plan, wish, &done));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+struct Wish {
+    table: usize,
+    rows: u64,
+    seed: u64,
+}
+
+/// Makes what is missing and adds the rows. Says what was added, parents first.
+fn seed_table(
+    plan: &Plan,
+    wish: Wish,
+    now_unix_us: i64,
+    progress: &ProgressBar,
+) -> Result<Vec<Step>, Failure> {
+    let database = &plan.database.sqlite;
+    prepare_database(plan, database)?;
+    demand_tables(plan, &with_parents(plan, wish.table), database)?;
+    let existing = Existing::open(plan)?;
+    let steps = steps(plan, wish.table, wish.rows, &mut |table| existing.rows(table))?;
+    progress.set_length(steps.iter().map(|step| step.rows).sum());
+    let mut run = Run {
+        plan,
+        existing: &existing,
+        random: Random::new(wish.seed),
+        now_unix_us,
+        progress: progress.clone(),
+    };
+    for step in &steps {
+        progress.set_message(plan.tables[step.table].name.clone());
+        fill(&mut run, step.table, step.rows)?;
+    }
+    Ok(steps)
+}
+
+/// A table and all that it refers to, at whatever distance.
+fn with_parents(plan: &Plan, table: usize) -> Vec<usize> {
+    let mut tables = vec![table];
+    let mut index = 0;
+    while index < tables.len() {
+        let references =
+            plan.tables[tables[index]].columns.iter().filter_map(|column| column.references.as_ref());
+        for parent in references.map(|reference| reference.table) {
+            if !tables.contains(&parent) {
+                tables.push(parent);
+            }
+        }
+        index += 1;
+    }
+    tables
+}
+
+fn table_of(plan: &Plan, name: &str) -> Result<usize, Failure> {
+    if let Some(index) = plan.tables.iter().position(|table| table.name == name) {
+        return Ok(index);
+    }
+    let mut names: Vec<_> = plan.tables.iter().map(|table| table.name.as_str()).collect();
+    names.sort_by_key(|known| edit_distance(name, known));
+    let words = match names.as_slice() {
+        [] => "the file declares none".to_owned(),
+        names => format!("declared: {}", names.join(", ")),
+    };
+    Err(Failure::Message(format!("there is no table {name}; {words}")))
+}
+
+/// Insertions, deletions and substitutions.
+fn edit_distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
+    for (above, a) in left.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], above + 1);
+        for (column, b) in right.chars().enumerate() {
+            let least = (diagonal + usize::from(a != b)).min(row[column] + 1).min(row[column + 1] + 1);
+            diagonal = std::mem::replace(&mut row[column + 1], least);
+        }
+    }
+    row[row.len() - 1]
+}
+
+/// `seeded 1000 rows of posts (and 100 of users)`
+fn report(plan: &Plan, wish: Wish, done: &[Step]) -> String {
+    let mut sums: Vec<Step> = Vec::new();
+    for step in done.iter().filter(|step| step.table != wish.table) {
+        match sums.iter_mut().find(|sum| sum.table == step.table) {
+            Some(sum) => sum.rows += step.rows,
+            None => sums.push(*step),
+        }
+    }
+    let others: Vec<_> =
+        sums.iter().map(|sum| format!("{} of {}", sum.rows, plan.tables[sum.table].name)).collect();
+    let rows = if wish.rows == 1 { "row" } else { "rows" };
+    let own = format!("seeded {} {rows} of {}", wish.rows, plan.tables[wish.table].name);
+    if others.is_empty() { own } else { format!("{own} (and {})", others.join(", ")) }
+}
+
+/// Drawn on standard error, and only if that is a terminal.
+fn style() -> Result<ProgressStyle, Failure> {
+    Ok(ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}")?)
+}
+
+fn now_unix_us() -> Result<i64, Failure> {
+    Ok(i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_micros())?)
+}
+
+fn random_seed() -> Result<u64, Failure> {
+    let mut bytes = [0; 8];
+    let mut source = std::fs::File::open("/dev/urandom")?;
+    std::io::Read::read_exact(&mut source, &mut bytes)?;
+    Ok(u64::from_ne_bytes(bytes))
 }

@@ -1,7 +1,8 @@
 //! `ringmill serve`: from the plan to running shards, and from a signal to the end.
 
+use super::database::{prepare_database, store_failure};
 use super::{Configuration, Failure, plan};
-use crate::api::{Api, schema};
+use crate::api::Api;
 use crate::config::Plan;
 use crate::config::plan::{EndpointKind, Source};
 use crate::control::admin::AdminListener;
@@ -10,7 +11,7 @@ use crate::control::{self, Ended, Host, Running};
 use crate::shard::{Message, Routes, STORE_UNDER_WAY_MAX, Seed, StoreAnswers, spawn};
 use ringmill_mesh::{Mesh, Waker};
 use ringmill_reactor::{Fd, listen};
-use ringmill_sqlite::{Compiler, Options, Store, run_script, tables};
+use ringmill_sqlite::{Compiler, Options, Store};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -154,47 +155,6 @@ fn shard_text(host: &Host) -> String {
     } else {
         format!("{plural}, on CPU {}", cpus.join(", "))
     }
-}
-
-/// Makes the folder, and the tables that are missing. Several processes may do so at once: it is one transaction.
-fn prepare_database(plan: &Plan, database: &Path) -> Result<(), Failure> {
-    if let Some(folder) = database.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            format!("cannot make the folder {}: {error}; choose another with --data", folder.display())
-        })?;
-    }
-    if !plan.database.create_missing {
-        return Ok(());
-    }
-    let existing = match tables(database) {
-        Ok(existing) => existing,
-        // A file that does not exist yet has no tables.
-        Err(_) if !database.exists() => Vec::new(),
-        Err(error) => return Err(store_failure(database, &error)),
-    };
-    let missing: Vec<_> = schema(plan)
-        .into_iter()
-        .filter(|table| !existing.iter().any(|name| name.eq_ignore_ascii_case(&table.name)))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let names: Vec<_> = missing.iter().map(|table| table.name.clone()).collect();
-    let statements: Vec<String> = missing.into_iter().flat_map(|table| table.statements).collect();
-    run_script(database, &statements).map_err(|error| store_failure(database, &error))?;
-    emit(line!(Info, "Created the missing tables {}", names.join(", ")));
-    Ok(())
-}
-
-fn store_failure(database: &Path, error: &ringmill_sqlite::Error) -> Failure {
-    use ringmill_sqlite::Error;
-    let detail = match error {
-        Error::Unavailable { detail } | Error::Statement { detail } | Error::Constraint { detail } => {
-            detail.clone()
-        }
-        other => format!("{other:?}"),
-    };
-    Failure::Message(format!("{}: {detail}", database.display()))
 }
 
 /// Compiles what is served, and every statement of it against the live schema.

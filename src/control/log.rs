@@ -168,7 +168,7 @@ pub fn log_panics() {
 
 #[cfg(test)]
 mod tests {
-    use super::{LogFormat, line};
+    use super::LogFormat;
 
     #[test]
     fn a_line_has_the_five_keys_first_and_is_one_line() {

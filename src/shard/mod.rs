@@ -10,3 +10,6 @@ pub use message::{KINDS, Message, Phase, Snapshot};
 pub use run::{Seed, spawn};
 pub use service::Routes;
 pub use store::{Ask, STORE_UNDER_WAY_MAX, StoreAnswers};
+
+#[cfg(test)]
+mod tests;

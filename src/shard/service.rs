@@ -2,7 +2,7 @@
 
 use super::store::STORE_UNDER_WAY_MAX;
 use super::{Ask, Message, Phase, Snapshot};
-use crate::api::{Answer, Api, Begin};
+use crate::api::{Answer, Api, Begin, normal_path};
 use crate::config::plan::{Access, Plan};
 use crate::control::log::{Line, line};
 use ringmill_http1::{Head, Method, Rendered, Status};
@@ -32,7 +32,8 @@ impl Routes {
         let built_in = labels.len();
         labels.extend(["/health".to_owned(), "/ready".to_owned()]);
         labels.extend(plan.server.metrics_path.clone());
-        Routes { labels, metrics_path: plan.server.metrics_path.clone(), built_in }
+        let metrics_path = plan.server.metrics_path.as_deref().map(|path| normal_path(path).into_owned());
+        Routes { labels, metrics_path, built_in }
     }
 
     fn built_in(&self, path: &str) -> Option<(BuiltIn, RouteId)> {
@@ -263,7 +264,7 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
     ) -> Outcome {
         let head = request.head;
         let Some(found) = self.api.find(head.path) else {
-            if let Some(built_in) = self.routes.built_in(head.path) {
+            if let Some(built_in) = self.routes.built_in(&normal_path(head.path)) {
                 return self.built_in(context, built_in, head.method, writer);
             }
             write(writer, self.api.no_route(head.method));

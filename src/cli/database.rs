@@ -1,0 +1,52 @@
+//! The embedded database before anything runs on it: its folder, and the tables that are missing.
+
+use super::Failure;
+use crate::api::schema;
+use crate::config::Plan;
+use crate::control::log::{emit, line};
+use ringmill_sqlite::{run_script, tables};
+use std::path::Path;
+
+/// Makes the folder, and the tables that are missing. Several processes may do so at once: it is one transaction.
+pub(super) fn prepare_database(plan: &Plan, database: &Path) -> Result<(), Failure> {
+    if let Some(folder) = database.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            format!(
+                "cannot make the folder {}: {error}; choose another with --set server.data=DIR",
+                folder.display()
+            )
+        })?;
+    }
+    if !plan.database.create_missing {
+        return Ok(());
+    }
+    let existing = match tables(database) {
+        Ok(existing) => existing,
+        // A file that does not exist yet has no tables.
+        Err(_) if !database.exists() => Vec::new(),
+        Err(error) => return Err(store_failure(database, &error)),
+    };
+    let missing: Vec<_> = schema(plan)
+        .into_iter()
+        .filter(|table| !existing.iter().any(|name| name.eq_ignore_ascii_case(&table.name)))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = missing.iter().map(|table| table.name.clone()).collect();
+    let statements: Vec<String> = missing.into_iter().flat_map(|table| table.statements).collect();
+    run_script(database, &statements).map_err(|error| store_failure(database, &error))?;
+    emit(line!(Info, "Created the missing tables {}", names.join(", ")));
+    Ok(())
+}
+
+pub(super) fn store_failure(database: &Path, error: &ringmill_sqlite::Error) -> Failure {
+    use ringmill_sqlite::Error;
+    let detail = match error {
+        Error::Unavailable { detail } | Error::Statement { detail } | Error::Constraint { detail } => {
+            detail.clone()
+        }
+        other => format!("{other:?}"),
+    };
+    Failure::Message(format!("{}: {detail}", database.display()))
+}

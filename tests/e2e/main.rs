@@ -1,0 +1,22 @@
+//! End to end: the real binary, real sockets, and what its users see. `docs/CONTRACT.md` is what is tested.
+
+mod client;
+mod server;
+
+mod admin;
+mod bodies;
+mod commands;
+mod crud;
+mod durability;
+mod fixed_routes;
+mod lifecycle;
+mod logging;
+mod model;
+mod pipelining;
+mod posts;
+mod readme;
+mod refusals;
+mod routing;
+mod splits;
+mod syncs;
+mod vanishing;
