@@ -30,13 +30,16 @@ pub(super) fn prepare_database(plan: &Plan, database: &Path) -> Result<(), Failu
         .into_iter()
         .filter(|table| !existing.iter().any(|name| name.eq_ignore_ascii_case(&table.name)))
         .collect();
-    if missing.is_empty() {
+    // A file without tables of its own is served from an empty database.
+    if missing.is_empty() && database.exists() {
         return Ok(());
     }
     let names: Vec<_> = missing.iter().map(|table| table.name.clone()).collect();
     let statements: Vec<String> = missing.into_iter().flat_map(|table| table.statements).collect();
     run_script(database, &statements).map_err(|error| store_failure(database, &error))?;
-    emit(line!(Info, "Created the missing tables {}", names.join(", ")));
+    if !names.is_empty() {
+        emit(line!(Info, "Created the missing tables {}", names.join(", ")));
+    }
     Ok(())
 }
 

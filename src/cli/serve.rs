@@ -128,7 +128,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         "memory {} KiB of receive buffers, at most {connections_max} connections",
         memory_at_start(shards) / 1024
     );
-    println!("ready");
     let running = Running { plan, routes, guest, notify, shards: threads, store, admin };
     match control::run(running)? {
         Ended::Drained => Ok(ExitCode::SUCCESS),

@@ -28,6 +28,10 @@ const DRAIN_GRACE: Duration = Duration::from_secs(5);
 /// How long the store may take to finish what it has once all shards are drained.
 const STORE_CLOSE: Duration = Duration::from_secs(10);
 
+/// A signal within so long of the first one is the same: timeout(1) and some supervisors signal both a process and its
+/// group.
+const SAME_SIGNAL: Duration = Duration::from_millis(5);
+
 /// What runs, and what control needs to lead it.
 pub struct Running {
     /// The plan.
@@ -114,6 +118,8 @@ async fn lead(running: Running) -> std::io::Result<Ended> {
     tokio::spawn(admin::serve(admin, shared));
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // Not earlier: whoever reads it may send a signal, which would end a process that does not listen to it yet.
+    println!("ready");
     let mut control = Control {
         routes,
         guest,
@@ -131,6 +137,7 @@ async fn lead(running: Running) -> std::io::Result<Ended> {
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stage = Stage::Serving;
+    let mut signalled: Option<Instant> = None;
     let ended = loop {
         while let Some(mail) = control.guest.pop() {
             control.message(mail.source, mail.message);
@@ -159,10 +166,13 @@ async fn lead(running: Running) -> std::io::Result<Ended> {
             signal = either(&mut terminate, &mut interrupt) => match stage {
                 Stage::Serving => {
                     emit(line!(Info, "{signal}: draining"));
+                    signalled = Some(Instant::now());
                     control.is_leaving = true;
                     control.enter(Phase::Leaving);
                     stage = Stage::Leaving { until: Instant::now() + control.plan.server.drain_delay };
                 }
+                Stage::Leaving { .. } | Stage::Closing { .. }
+                    if signalled.is_some_and(|first| first.elapsed() < SAME_SIGNAL) => {}
                 Stage::Leaving { .. } | Stage::Closing { .. } => {
                     emit(line!(Warn, "{signal} again: ended at once, without waiting for what is in flight"));
                     break Ended::AtOnce;
@@ -196,6 +206,9 @@ async fn lead(running: Running) -> std::io::Result<Ended> {
         }
         control.store.close(STORE_CLOSE);
         emit(line!(Info, "Drained; {} requests were cut off", control.cut_off));
+    } else {
+        // Dropped, it would wait for the statements that run.
+        std::mem::forget(control.store);
     }
     Ok(ended)
 }

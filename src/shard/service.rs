@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 pub struct Routes {
     /// Labels, by number.
     pub labels: Vec<String>,
+    /// In the normal form of paths.
     metrics_path: Option<String>,
     built_in: RouteId,
 }
@@ -36,6 +37,7 @@ impl Routes {
         Routes { labels, metrics_path, built_in }
     }
 
+    /// `path` is in the normal form.
     fn built_in(&self, path: &str) -> Option<(BuiltIn, RouteId)> {
         match path {
             "/health" => Some((BuiltIn::Health, self.built_in)),

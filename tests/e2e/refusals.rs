@@ -173,7 +173,7 @@ fn what_does_not_come_in_time_is_408() {
 
 #[test]
 fn a_connection_that_asks_nothing_is_closed_without_a_word() {
-    let server = Setup::shards(2).set("http.idle_timeout", "200ms").start();
+    let server = Setup::shards(2).set("http.idle_timeout", "1s").start();
     server.connect().ends();
     let client = &mut server.connect();
     client.goes_on();

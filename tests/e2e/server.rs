@@ -372,6 +372,19 @@ impl Server {
         self.process.wait_until(Instant::now() + PATIENCE).code()
     }
 
+    /// Signals it until it ends: a second signal right behind the first may be taken for the same.
+    pub(crate) fn exit_code_of_signals(&mut self, signal: Signal) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.process.0.try_wait().expect("a child can be waited for") {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "signals did not end the process within {PATIENCE:?}");
+            self.signal(signal);
+            std::thread::yield_now();
+        }
+    }
+
     /// SIGTERM, then the exit code.
     pub(crate) fn term(&mut self) -> Option<i32> {
         self.signal(Signal::Terminate);

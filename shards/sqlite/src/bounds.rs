@@ -48,3 +48,9 @@ pub(crate) const LENGTH_SPARE: usize = 1024 * 1024;
 
 /// How long start-up statements wait for other processes that start at the same moment.
 pub(crate) const SCRIPT_WAIT: Duration = Duration::from_secs(30);
+
+/// Pages that a loader keeps in memory, KiB.
+pub(crate) const LOAD_CACHE_KIB: i64 = 65_536;
+
+/// Frames in the write-ahead log from which a loader copies it back (32 MiB with pages of 4 KiB).
+pub(crate) const LOAD_CHECKPOINT_FRAMES: i64 = 8_000;

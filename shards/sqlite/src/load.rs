@@ -1,5 +1,6 @@
 //! Fast loading of many rows, for start-up and tools. Not through the store: it has its own connection.
 
+use crate::bounds::{LOAD_CACHE_KIB, LOAD_CHECKPOINT_FRAMES};
 use crate::link::{Sync, set_log_ahead, set_up};
 use crate::run::Bound;
 use crate::{Error, Value, fault};
@@ -38,6 +39,9 @@ impl Loader {
                 Sync::Normal => "NORMAL",
             };
             connection.pragma_update(None, "synchronous", sync)?;
+            // Rows with random unique values touch index pages all over: kept in memory, they are written once a checkpoint.
+            connection.pragma_update(None, "cache_size", -LOAD_CACHE_KIB)?;
+            connection.pragma_update(None, "wal_autocheckpoint", LOAD_CHECKPOINT_FRAMES)?;
             connection.prepare_cached(sql).map(drop)?;
             Ok(connection)
         };

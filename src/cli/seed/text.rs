@@ -301,7 +301,8 @@ fn fit(
     let joint = if is_tight(subject) { '-' } else { ' ' };
     while text.len() < length_min {
         text.push(joint);
-        text.push_str(*random.pick(words::NOUNS));
+        let noun: &&str = random.pick(words::NOUNS);
+        text.push_str(noun);
     }
     if text.len() > length_max {
         text.truncate(length_max);
