@@ -23,6 +23,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         _ => format!("cannot write {shown}: {error}"),
     })?;
     file.write_all(BUILTIN.as_bytes()).map_err(|error| format!("cannot write {shown}: {error}"))?;
-    println!("wrote {shown}: `ringmill serve` in this folder uses it");
+    super::say!("wrote {shown}: `ringmill serve` in this folder uses it");
     Ok(ExitCode::SUCCESS)
 }

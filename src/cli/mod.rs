@@ -6,6 +6,24 @@ mod init;
 mod seed;
 mod serve;
 
+/// Prints a line on standard output. That nobody reads it is no reason to end.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
+/// The same on standard error.
+macro_rules! complain {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
+use {complain, say};
+
 use crate::config::{Fault, Inputs, Plan, load};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -73,15 +91,15 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(Failure::Message(message)) => {
-            eprintln!("ringmill: {message}");
+            complain!("ringmill: {message}");
             ExitCode::FAILURE
         }
         Err(Failure::Faults(faults)) => {
             for fault in &faults {
-                eprintln!("{fault}");
+                complain!("{fault}");
             }
             let plural = if faults.len() == 1 { "fault" } else { "faults" };
-            eprintln!(
+            complain!(
                 "ringmill: {} {plural} in the configuration: mend what stands above and try again",
                 faults.len()
             );

@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let progress = ProgressBar::new(0).with_style(style()?);
     let done = seed_table(&plan, wish, now_unix_us()?, &progress)?;
     progress.finish_and_clear();
-    println!("{}", report(&plan, wish, &done));
+    super::say!("{}", report(&plan, wish, &done));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,7 +1,7 @@
 //! `ringmill serve`: from the plan to running shards, and from a signal to the end.
 
 use super::database::{prepare_database, store_failure};
-use super::{Configuration, Failure, plan};
+use super::{Configuration, Failure, complain, plan, say};
 use crate::api::Api;
 use crate::config::Plan;
 use crate::config::plan::{EndpointKind, Source};
@@ -55,9 +55,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     ];
     let flags = flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))).collect();
     let plan = Arc::new(plan(&arguments.configuration, flags)?);
-    println!("ringmill {} serves {}", env!("CARGO_PKG_VERSION"), source(&plan.source));
+    say!("ringmill {} serves {}", env!("CARGO_PKG_VERSION"), source(&plan.source));
     log::set_up(plan.log.level, plan.log.format);
     log::log_panics();
+    log::start_writer()?;
+    let result = serve(plan);
+    log::finish();
+    result
+}
+
+fn serve(plan: Arc<Plan>) -> Result<ExitCode, Failure> {
+    // First of all, so that a signal never finds a process that does not listen to it.
+    let ground = control::Ground::prepare()?;
     if let Some(sentence) = plan.no_effect_yet() {
         emit(line!(Info, "{sentence}"));
     }
@@ -117,22 +126,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         };
         threads.push(spawn(seed, started.clone())?);
     }
+    drop(started);
     for _ in 0..shards {
         starting.recv().map_err(|_| "a shard ended while it started".to_owned())??;
     }
 
-    println!("listening on {} (admin on {})", addresses.join(", "), admin.shown());
-    println!("{shards} {}", shard_text(&host));
-    println!("database sqlite, {}", database.display());
-    println!(
+    say!("listening on {} (admin on {})", addresses.join(", "), admin.shown());
+    say!("{shards} {}", shard_text(&host));
+    say!("database sqlite, {}", database.display());
+    say!(
         "memory {} KiB of receive buffers, at most {connections_max} connections",
         memory_at_start(shards) / 1024
     );
     let running = Running { plan, routes, guest, notify, shards: threads, store, admin };
-    match control::run(running)? {
+    match control::run(ground, running)? {
         Ended::Drained => Ok(ExitCode::SUCCESS),
         Ended::AtOnce => {
-            eprintln!("ringmill: ended without having drained");
+            log::finish();
+            complain!("ringmill: ended without having drained");
             // Shards may still turn: nothing of theirs is waited for.
             std::process::exit(1)
         }
@@ -186,7 +197,7 @@ fn compile_api(plan: &Plan, database: &Path) -> Result<Api, Failure> {
         "bring the tables and columns of the database into line with the file"
     };
     for sentence in &wrong {
-        eprintln!("{sentence}");
+        complain!("{sentence}");
     }
     Err(Failure::Message(format!("{}: {remedy}", wrong[wrong.len() - 1])))
 }

@@ -5,7 +5,7 @@
 
 use crate::config::plan::AdminAddress;
 use axum::extract::{Query, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -71,7 +71,8 @@ impl AdminListener {
             }
             AdminAddress::Unix(path) => {
                 // A socket file without a listener is left over from a process that was killed.
-                if std::os::unix::net::UnixStream::connect(path).is_err()
+                let connected = std::os::unix::net::UnixStream::connect(path);
+                if connected.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
                     && std::fs::symlink_metadata(path)
                         .is_ok_and(|meta| std::os::unix::fs::FileTypeExt::is_socket(&meta.file_type()))
                 {
@@ -137,7 +138,7 @@ fn refusal(status: StatusCode, text: &str) -> Response {
 
 async fn guard(State(admin): State<Admin>, request: Request, next: Next) -> Response {
     if let Some(address) = admin.address
-        && !is_own_host(request.headers(), address)
+        && !is_own_host(request.uri(), request.headers(), address)
     {
         return refusal(StatusCode::FORBIDDEN, "This listener answers only to its own Host");
     }
@@ -151,10 +152,16 @@ async fn guard(State(admin): State<Admin>, request: Request, next: Next) -> Resp
 }
 
 /// Whether Host names the address that it came to: the address itself, or localhost where it is a loopback one.
-fn is_own_host(headers: &HeaderMap, address: SocketAddr) -> bool {
-    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
-    host == address.to_string()
-        || address.ip().is_loopback() && host.eq_ignore_ascii_case(&format!("localhost:{}", address.port()))
+fn is_own_host(uri: &Uri, headers: &HeaderMap, address: SocketAddr) -> bool {
+    let is_own = |host: &str| {
+        host == address.to_string()
+            || address.ip().is_loopback()
+                && host.eq_ignore_ascii_case(&format!("localhost:{}", address.port()))
+    };
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let only = (hosts.next().and_then(|host| host.to_str().ok()), hosts.next());
+    matches!(only, (Some(host), None) if is_own(host))
+        && uri.authority().is_none_or(|authority| is_own(authority.as_str()))
 }
 
 async fn ask<T>(admin: &Admin, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Option<T> {

@@ -8,7 +8,7 @@ use crate::config::Plan;
 use crate::shard::{KINDS, Message, Phase, Routes, Snapshot};
 use ringmill_mesh::Guest;
 use ringmill_sqlite::{Event, Store};
-use std::collections::HashMap;
+use std::io::Write;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -19,6 +19,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 /// Questions of the admin listener that may wait. Beyond it its handlers wait.
 const QUESTIONS: usize = 64;
 
+/// Messages acted on before signals, timers and questions are looked at again.
+const MESSAGES_AT_ONCE: usize = 256;
+
 /// How long a scrape waits for the shards. Beyond it, it shows those that answered.
 const SCRAPE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -26,7 +29,7 @@ const SCRAPE_TIMEOUT: Duration = Duration::from_secs(2);
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
 
 /// How long the store may take to finish what it has once all shards are drained.
-const STORE_CLOSE: Duration = Duration::from_secs(10);
+const STORE_CLOSE: Duration = Duration::from_secs(5);
 
 /// A signal within so long of the first one is the same: timeout(1) and some supervisors signal both a process and its
 /// group.
@@ -43,7 +46,7 @@ pub struct Running {
     /// Struck when a message for control waits.
     pub notify: Arc<Notify>,
     /// Threads of shards.
-    pub shards: Vec<JoinHandle<()>>,
+    pub shards: Vec<JoinHandle<Option<usize>>>,
     /// The store, which ends after the shards.
     pub store: Store,
     /// Bound and not yet served.
@@ -68,8 +71,10 @@ enum Wants {
 }
 
 struct Gathering {
-    wants: Wants,
-    snapshots: Vec<Option<Snapshot>>,
+    ticket: u64,
+    wants: Vec<Wants>,
+    /// Shards that have not answered.
+    missing: usize,
     until: Instant,
 }
 
@@ -81,17 +86,41 @@ struct Control {
     shards: usize,
     cpu: CpuUsage,
     started_unix_seconds: f64,
-    gathering: HashMap<u64, Gathering>,
+    gathering: Option<Gathering>,
+    /// Who waits for the next one.
+    next: Vec<Wants>,
+    /// The latest counts of each shard.
+    last: Vec<Option<Snapshot>>,
     ticket: u64,
     is_leaving: bool,
+    /// Of the shards; `None`: ended.
+    threads: Vec<Option<JoinHandle<Option<usize>>>>,
     drained: usize,
     cut_off: usize,
 }
 
+/// What has to stand before anything runs: the runtime, and ears for signals.
+pub struct Ground {
+    runtime: tokio::runtime::Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Ground {
+    /// Prepares it.
+    pub fn prepare() -> std::io::Result<Ground> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let entered = runtime.enter();
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        drop(entered);
+        Ok(Ground { runtime, terminate, interrupt })
+    }
+}
+
 /// Runs until a signal has drained the process.
-pub fn run(running: Running) -> std::io::Result<Ended> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(lead(running))
+pub fn run(ground: Ground, running: Running) -> std::io::Result<Ended> {
+    let Ground { runtime, terminate, interrupt } = ground;
+    Ok(runtime.block_on(lead(terminate, interrupt, running)))
 }
 
 /// Where the process is on its way out.
@@ -107,7 +136,7 @@ enum Stage {
     },
 }
 
-async fn lead(running: Running) -> std::io::Result<Ended> {
+async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) -> Ended {
     let Running { plan, routes, guest, notify, shards, store, admin } = running;
     let (questions, mut asked) = mpsc::channel(QUESTIONS);
     let socket_file = match &admin {
@@ -116,20 +145,21 @@ async fn lead(running: Running) -> std::io::Result<Ended> {
     };
     let shared = Admin { questions, shown: Arc::new(plan.shown.clone()), address: admin.address() };
     tokio::spawn(admin::serve(admin, shared));
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    // Not earlier: whoever reads it may send a signal, which would end a process that does not listen to it yet.
-    println!("ready");
+    let mut stdout = std::io::stdout();
+    let _ = writeln!(stdout, "ready").and_then(|()| stdout.flush());
     let mut control = Control {
         routes,
         guest,
         store,
-        cpu: CpuUsage::new(shards.len()),
+        cpu: CpuUsage::new(shards.len().min(ringmill_reactor::available_cpus().len())),
         shards: shards.len(),
         started_unix_seconds: unix_us() as f64 / 1e6,
-        gathering: HashMap::new(),
+        gathering: None,
+        next: Vec::new(),
+        last: vec![None; shards.len()],
         ticket: 0,
         is_leaving: false,
+        threads: shards.into_iter().map(Some).collect(),
         drained: 0,
         cut_off: 0,
         plan,
@@ -139,13 +169,14 @@ async fn lead(running: Running) -> std::io::Result<Ended> {
     let mut stage = Stage::Serving;
     let mut signalled: Option<Instant> = None;
     let ended = loop {
-        while let Some(mail) = control.guest.pop() {
+        for _ in 0..MESSAGES_AT_ONCE {
+            let Some(mail) = control.guest.pop() else { break };
             control.message(mail.source, mail.message);
         }
         if control.drained == control.shards {
             break Ended::Drained;
         }
-        if shards.iter().filter(|thread| thread.is_finished()).count() > control.drained {
+        if control.is_shard_lost() {
             emit(line!(Error, "A shard was lost; the process ends"));
             break Ended::AtOnce;
         }
@@ -153,16 +184,10 @@ async fn lead(running: Running) -> std::io::Result<Ended> {
             Stage::Serving => None,
             Stage::Leaving { until } | Stage::Closing { until } => Some(until),
         };
-        if !control.guest.fall_asleep() {
-            continue;
-        }
+        // With more messages at hand it goes on at once, but not without having looked at everything else.
+        let has_more = !control.guest.fall_asleep();
         tokio::select! {
-            () = notify.notified() => {}
-            Some(question) = asked.recv() => control.question(question),
-            _ = second.tick() => {
-                control.cpu.look();
-                control.give_up_late();
-            }
+            biased;
             signal = either(&mut terminate, &mut interrupt) => match stage {
                 Stage::Serving => {
                     emit(line!(Info, "{signal}: draining"));
@@ -191,6 +216,13 @@ async fn lead(running: Running) -> std::io::Result<Ended> {
                 }
                 Stage::Serving => {}
             },
+            _ = second.tick() => {
+                control.cpu.look();
+                control.give_up_late();
+            }
+            Some(question) = asked.recv() => control.question(question),
+            () = notify.notified() => {}
+            () = tokio::task::yield_now(), if has_more => {}
         }
         control.guest.wake_up();
     };
@@ -198,19 +230,29 @@ async fn lead(running: Running) -> std::io::Result<Ended> {
         let _ = std::fs::remove_file(path);
     }
     if ended == Ended::Drained {
-        for shard in shards {
-            let _ = shard.join();
-        }
         while let Some(mail) = control.guest.pop() {
             control.message(mail.source, mail.message);
         }
-        control.store.close(STORE_CLOSE);
+        close(control.store);
         emit(line!(Info, "Drained; {} requests were cut off", control.cut_off));
     } else {
         // Dropped, it would wait for the statements that run.
         std::mem::forget(control.store);
     }
-    Ok(ended)
+    ended
+}
+
+/// Closes the store, but waits no longer than [`STORE_CLOSE`] for a statement that runs: what was acknowledged is on the disk
+/// anyway.
+fn close(store: Store) {
+    let (done, closed) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        store.close(STORE_CLOSE);
+        let _ = done.send(());
+    });
+    if closed.recv_timeout(STORE_CLOSE).is_err() {
+        emit(line!(Warn, "The database is still at work after {STORE_CLOSE:?}; the process ends without it"));
+    }
 }
 
 async fn at(instant: Option<Instant>) {
@@ -232,18 +274,19 @@ impl Control {
         match message {
             Message::Log(line) => emit(*line),
             Message::Counted { ticket, snapshot } => {
-                if let Some(gathering) = self.gathering.get_mut(&ticket) {
-                    gathering.snapshots[source] = Some(*snapshot);
-                    if gathering.snapshots.iter().all(Option::is_some) {
-                        self.gathered(ticket);
+                self.last[source] = Some(*snapshot);
+                if let Some(gathering) = &mut self.gathering
+                    && gathering.ticket == ticket
+                {
+                    gathering.missing -= 1;
+                    if gathering.missing == 0 {
+                        self.gathered();
                     }
                 }
             }
             Message::Scrape { ticket } => self.gather(Wants::Shard { endpoint: source, ticket }),
-            Message::Drained { cut_off } => {
-                self.drained += 1;
-                self.cut_off += cut_off;
-            }
+            // Its thread is about to end.
+            Message::Drained => self.join(source),
             Message::Store(event) => match event {
                 Event::ForeignWrite => emit(line!(Debug, "Another process wrote to the database")),
                 Event::Panicked { detail } => {
@@ -269,53 +312,94 @@ impl Control {
         });
     }
 
-    /// Asks every shard for its counts, for someone.
+    /// Takes note of how a shard's thread ended.
+    fn join(&mut self, shard: usize) {
+        if let Some(thread) = self.threads[shard].take()
+            && let Ok(Some(cut_off)) = thread.join()
+        {
+            self.drained += 1;
+            self.cut_off += cut_off;
+        }
+    }
+
+    /// Whether a shard's thread has ended in another way than by draining.
+    fn is_shard_lost(&mut self) -> bool {
+        for shard in 0..self.shards {
+            if self.threads[shard].as_ref().is_some_and(JoinHandle::is_finished) {
+                self.join(shard);
+            }
+        }
+        let ended = self.threads.iter().filter(|thread| thread.is_none()).count();
+        ended > self.drained
+    }
+
+    /// Asks every shard for its counts, for someone. One gathering runs; whoever comes meanwhile waits for the next, so
+    /// that a scrape shows everything that was answered before it began.
     fn gather(&mut self, wants: Wants) {
+        self.next.push(wants);
+        if self.gathering.is_none() {
+            self.begin_gathering();
+        }
+    }
+
+    fn begin_gathering(&mut self) {
         self.ticket += 1;
         let ticket = self.ticket;
-        let snapshots = vec![None; self.shards];
-        self.gathering.insert(ticket, Gathering { wants, snapshots, until: Instant::now() + SCRAPE_TIMEOUT });
+        let wants = std::mem::take(&mut self.next);
+        let mut missing = 0;
         for shard in 0..self.shards {
             // Without room the scrape goes on without this shard.
-            let _ = self.guest.request(shard, Message::Count { ticket });
+            missing += usize::from(self.guest.request(shard, Message::Count { ticket }).is_ok());
+        }
+        self.gathering = Some(Gathering { ticket, wants, missing, until: Instant::now() + SCRAPE_TIMEOUT });
+        if missing == 0 {
+            self.gathered();
         }
     }
 
     fn give_up_late(&mut self) {
-        let now = Instant::now();
-        let late: Vec<u64> =
-            self.gathering.iter().filter(|(_, each)| each.until <= now).map(|(&ticket, _)| ticket).collect();
-        for ticket in late {
+        if self.gathering.as_ref().is_some_and(|gathering| gathering.until <= Instant::now()) {
             emit(line!(
                 Warn,
-                "A scrape goes on without the shards that did not answer within {SCRAPE_TIMEOUT:?}"
+                "A scrape shows older counts of the shards that did not answer within {SCRAPE_TIMEOUT:?}"
             ));
-            self.gathered(ticket);
+            self.gathered();
         }
     }
 
-    fn gathered(&mut self, ticket: u64) {
-        let Some(gathering) = self.gathering.remove(&ticket) else { return };
-        let snapshots: Vec<Snapshot> = gathering.snapshots.into_iter().flatten().collect();
-        match gathering.wants {
-            Wants::Metrics { per_shard, answer } => {
-                let per = if per_shard { Per::Shard } else { Per::Process };
-                let _ = answer.send(self.render(&snapshots, per));
+    fn gathered(&mut self) {
+        let Some(gathering) = self.gathering.take() else { return };
+        // A shard that did not answer is shown as it was; before its first answer there is nothing to show.
+        let snapshots: Vec<Snapshot> = self.last.iter().flatten().cloned().collect();
+        let mut text: Option<String> = None;
+        for wants in gathering.wants {
+            match wants {
+                Wants::Metrics { per_shard: true, answer } => {
+                    let _ = answer.send(self.render(&snapshots, Per::Shard));
+                }
+                Wants::Metrics { per_shard: false, answer } => {
+                    let text = text.get_or_insert_with(|| self.render(&snapshots, Per::Process));
+                    let _ = answer.send(text.clone());
+                }
+                Wants::Shard { endpoint, ticket } => {
+                    let text = text.get_or_insert_with(|| self.render(&snapshots, Per::Process)).clone();
+                    self.guest.answer(endpoint, Message::Scraped { ticket, text });
+                }
+                Wants::Ready { answer } => {
+                    let is_degraded = snapshots.iter().any(|each| each.is_degraded);
+                    let _ = answer.send(match (self.is_leaving, is_degraded) {
+                        (true, _) => Readiness::Draining,
+                        (false, true) => Readiness::Degraded,
+                        (false, false) => Readiness::Ready,
+                    });
+                }
+                Wants::Memory { answer } => {
+                    let _ = answer.send(self.memory(&snapshots));
+                }
             }
-            Wants::Shard { endpoint, ticket } => {
-                let text = self.render(&snapshots, Per::Process);
-                self.guest.answer(endpoint, Message::Scraped { ticket, text });
-            }
-            Wants::Ready { answer } => {
-                let _ = answer.send(match (self.is_leaving, snapshots.iter().any(|each| each.is_degraded)) {
-                    (true, _) => Readiness::Draining,
-                    (false, true) => Readiness::Degraded,
-                    (false, false) => Readiness::Ready,
-                });
-            }
-            Wants::Memory { answer } => {
-                let _ = answer.send(self.memory(&snapshots));
-            }
+        }
+        if !self.next.is_empty() {
+            self.begin_gathering();
         }
     }
 

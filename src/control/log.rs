@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,25 +131,84 @@ struct Settings {
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 
+/// Lines that may wait for standard error. Beyond it they are dropped and counted: nobody who serves waits for whoever
+/// reads the log.
+const LINES_MAX: usize = 8192;
+
+/// How long the end of the process waits for lines to be written.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
+
+enum Job {
+    Write(Line),
+    /// Everything before this is written.
+    Tell(SyncSender<()>),
+}
+
+static WRITER: OnceLock<SyncSender<Job>> = OnceLock::new();
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
 /// Sets level and format, once.
 pub fn set_up(level: Level, format: LogFormat) {
     let _ = SETTINGS.set(Settings { level, format });
 }
 
-/// Whether a line of that level is written.
+/// Starts the thread that writes: from now on whoever logs never waits for standard error.
+pub fn start_writer() -> std::io::Result<()> {
+    let (sender, jobs) = sync_channel(LINES_MAX);
+    std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+        let mut dropped = 0;
+        for job in jobs {
+            match job {
+                Job::Write(line) => write(&line),
+                Job::Tell(done) => _ = done.send(()),
+            }
+            let now_dropped = DROPPED.load(Relaxed);
+            if now_dropped > dropped {
+                write(
+                    &line!(Warn, "{} log lines found no room and were dropped", now_dropped - dropped)
+                        .at(unix_us()),
+                );
+                dropped = now_dropped;
+            }
+        }
+    })?;
+    let _ = WRITER.set(sender);
+    Ok(())
+}
+
+/// Waits a moment until what was logged is written.
+pub fn finish() {
+    let (done, written) = sync_channel(1);
+    if let Some(writer) = WRITER.get()
+        && writer.try_send(Job::Tell(done)).is_ok()
+    {
+        let _ = written.recv_timeout(FINISH_TIMEOUT);
+    }
+}
+
+fn write(line: &Line) {
+    // Nobody is left to tell if standard error is gone.
+    let _ = std::io::stderr().write_all(line.render(settings().format).as_bytes());
+}
+
 fn settings() -> Settings {
     *SETTINGS.get().unwrap_or(&Settings { level: Level::Info, format: LogFormat::Json })
 }
 
-/// Writes a line, if its level is wanted. May block on standard error: not for a shard's thread.
+/// Writes a line, if its level is wanted. Never blocks once [`start_writer`] has run.
 pub fn emit(line: Line) {
-    let settings = settings();
-    if line.level > settings.level {
+    if line.level > settings().level {
         return;
     }
     let line = if line.unix_us == 0 { line.at(unix_us()) } else { line };
-    // Nobody is left to tell if standard error is gone.
-    let _ = std::io::stderr().write_all(line.render(settings.format).as_bytes());
+    match WRITER.get() {
+        Some(writer) => {
+            if writer.try_send(Job::Write(line)).is_err() {
+                DROPPED.fetch_add(1, Relaxed);
+            }
+        }
+        None => write(&line),
+    }
 }
 
 /// Panics become lines of the log, without a backtrace.

@@ -173,7 +173,7 @@ fn total(counters: &Counters) -> (u64, u64) {
 }
 
 fn connections(text: &mut Text, groups: &[(String, Snapshot)]) {
-    let rows: [(&str, &str, &str, fn(&Counters) -> f64); 3] = [
+    let rows: [Row; 3] = [
         ("ringmill_connections", "gauge", "Open connections.", |c| c.connections as f64),
         ("ringmill_connections_accepted_total", "counter", "Connections accepted.", |c| {
             c.connections_accepted as f64
@@ -186,7 +186,7 @@ fn connections(text: &mut Text, groups: &[(String, Snapshot)]) {
 }
 
 fn shards(text: &mut Text, groups: &[(String, Snapshot)]) {
-    let rows: [(&str, &str, &str, fn(&Counters) -> f64); 3] = [
+    let rows: [Row; 3] = [
         ("ringmill_turns_total", "counter", "Turns of the reactors.", |c| c.turns as f64),
         ("ringmill_turn_seconds_max", "gauge", "The longest turn since the last scrape.", |c| {
             c.turn_longest_ns as f64 / 1e9

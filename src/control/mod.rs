@@ -11,4 +11,4 @@ mod metrics;
 mod process;
 
 pub use host::Host;
-pub use lifecycle::{Ended, Running, run};
+pub use lifecycle::{Ended, Ground, Running, run};

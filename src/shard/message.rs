@@ -44,11 +44,8 @@ pub enum Message {
     Entered,
     /// Shard to control, posted: a line for the log.
     Log(Box<Line>),
-    /// Shard to control, posted: draining has ended on this shard.
-    Drained {
-        /// Requests cut off by the deadline.
-        cut_off: usize,
-    },
+    /// Shard to control, posted: draining has ended on this shard, whose thread ends too and says how. May be lost.
+    Drained,
     /// Anyone to control, posted: a connection to the store noticed something.
     Store(ringmill_sqlite::Event),
 }
@@ -69,7 +66,7 @@ impl Message {
             Message::Enter(_) => 5,
             Message::Entered => 6,
             Message::Log(_) => 7,
-            Message::Drained { .. } => 8,
+            Message::Drained => 8,
             Message::Store(_) => 9,
         }
     }

@@ -7,7 +7,7 @@ use crate::config::plan::{Access, Plan};
 use ringmill_http1::Limits;
 use ringmill_mesh::{Port, Seat};
 use ringmill_reactor::{Fd, Reactor, StartError, Uring, pin_to};
-use ringmill_serve::{Bounds, Observe, Server};
+use ringmill_serve::{BODIES_BYTES_MAX, Bounds, Observe, Server};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::{Builder, JoinHandle};
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 pub struct Seed<A> {
     /// The shard's number.
     pub shard: usize,
-    /// The endpoint of the control plane.
+    /// The endpoint of the control plane, which follows the shards: their number.
     pub control: usize,
     /// The CPU to run on; `None`: wherever the kernel likes.
     pub cpu: Option<usize>,
@@ -41,11 +41,12 @@ pub struct Seed<A> {
 
 type Driver = Uring<Port<Message>>;
 
-/// Starts a shard. `started` hears once whether it could.
+/// Starts a shard. `started` hears once whether it could. The thread's result is how many requests were cut off when it had
+/// drained, `None` if it could not start.
 pub fn spawn<A: Ask + Send + 'static>(
     seed: Seed<A>,
     started: SyncSender<Result<(), StartError>>,
-) -> std::io::Result<JoinHandle<()>> {
+) -> std::io::Result<JoinHandle<Option<usize>>> {
     Builder::new().name(format!("shard-{}", seed.shard)).spawn(move || {
         if let Some(cpu) = seed.cpu {
             pin_to(cpu);
@@ -60,11 +61,13 @@ pub fn spawn<A: Ask + Send + 'static>(
                     store: seed.store,
                     epoch: (Instant::now(), 0),
                 };
-                run(driver, parts, &seed.plan, seed.listeners, seed.connections_max, &started);
+                let bounds = bounds(&seed.plan, seed.connections_max, seed.control);
+                Some(run(driver, parts, &seed.plan, bounds, seed.listeners, started))
             }
             Err(error) => {
                 // Whoever waits has gone only if the process ends anyway.
                 let _ = started.send(Err(error));
+                None
             }
         }
     })
@@ -74,17 +77,18 @@ fn run<A: Ask>(
     driver: Driver,
     mut parts: Parts<A>,
     plan: &Plan,
+    bounds: Bounds,
     listeners: Vec<Fd>,
-    connections_max: usize,
-    started: &SyncSender<Result<(), StartError>>,
-) {
+    started: SyncSender<Result<(), StartError>>,
+) -> usize {
     let mut reactor = Reactor::new(driver);
     parts.epoch.1 = reactor.now().monotonic_ns;
     let routes = parts.routes.labels.len();
     let service = ShardService::new(parts, plan);
-    let mut server = Server::new(bounds(plan, connections_max), routes, service);
+    let mut server = Server::new(bounds, routes, service);
     let listeners: Vec<_> = listeners.into_iter().map(|fd| reactor.add_listener(fd)).collect();
     let _ = started.send(Ok(()));
+    drop(started);
     while !server.is_drained() {
         reactor.turn(&mut server);
         if server.service.closing.take().is_some() {
@@ -93,6 +97,7 @@ fn run<A: Ask>(
     }
     // What was posted in the last turn is announced before the ring goes.
     ringmill_reactor::Driver::enter(reactor.driver(), ringmill_reactor::Wait::No, &mut Vec::new());
+    server.cut_off()
 }
 
 fn ns(duration: Duration) -> u64 {
@@ -104,7 +109,7 @@ pub(super) fn slow_ns(plan: &Plan) -> u64 {
     plan.log.slow_request.map_or(u64::MAX, ns)
 }
 
-fn bounds(plan: &Plan, connections_max: usize) -> Bounds {
+fn bounds(plan: &Plan, connections_max: usize, shards: usize) -> Bounds {
     let http = &plan.http;
     Bounds {
         head: Limits {
@@ -118,6 +123,7 @@ fn bounds(plan: &Plan, connections_max: usize) -> Bounds {
         request_timeout_ns: ns(http.request_timeout),
         idle_timeout_ns: ns(http.idle_timeout),
         requests_max: http.max_requests.unwrap_or(0),
+        bodies_bytes_max: BODIES_BYTES_MAX / shards,
         connections_max,
         observe: if plan.log.access == Access::Off { Observe::Exceptions } else { Observe::All },
         slow_ns: slow_ns(plan),

@@ -356,7 +356,7 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
             | Message::Counted { .. }
             | Message::Entered
             | Message::Log(_)
-            | Message::Drained { .. }
+            | Message::Drained
             | Message::Store(_) => debug_assert!(false, "sent to a shard by mistake"),
         }
     }
@@ -376,10 +376,9 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
             Observation::TooManyConnections => {
                 self.log(reactor, line!(Warn, "A connection was refused: http.max_connections is reached"));
             }
-            Observation::Drained { cut_off } => {
-                if reactor.driver().post(self.control, Message::Drained { cut_off }).is_err() {
-                    self.log_dropped += 1;
-                }
+            Observation::Drained { .. } => {
+                // Control looks once a second anyway.
+                let _ = reactor.driver().post(self.control, Message::Drained);
             }
         }
     }

@@ -62,6 +62,13 @@ fn a_client_that_waits_to_send_its_body_is_told_to_go_on() {
     client.read_exactly(CONTINUE);
     client.send("1\r\nx\r\n0\r\n\r\n");
     assert_eq!(client.read().text(), "x");
+    // So is a read, which could begin beside them.
+    client.send(request("GET", "/slow?marker=m", &[], None));
+    client.send(head(1).replace("POST", "GET"));
+    assert_eq!(client.read().text(), r#"{"marker":"m","n":100000}"#);
+    client.read_exactly(CONTINUE);
+    client.send("x");
+    assert_eq!(client.read().status, 200);
     // Who did not wait for it needs none, and who announces no body waits for none.
     client.send(format!("{}body", head(4)));
     assert_eq!(client.read().text(), "body");

@@ -200,7 +200,7 @@ impl Client {
     /// Whether more came; false at the stream's end.
     #[track_caller]
     fn receive(&mut self) -> bool {
-        let mut bytes = [0; 64 * 1024];
+        let mut bytes = vec![0; 64 * 1024];
         match self.stream.read(&mut bytes) {
             Ok(0) => false,
             Ok(count) => {

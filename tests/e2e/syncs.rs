@@ -17,7 +17,9 @@ fn syncs(trace: &Path) -> usize {
 fn traced(trace: &Path) -> Server {
     let trace = trace.to_str().expect("a plain path");
     // -D: the server stays the direct child, and is what a test ends.
-    Setup::shards(2).under(&["strace", "-D", "-f", "-q", "-y", "-e", "trace=fsync,fdatasync", "-o", trace]).start()
+    Setup::shards(2)
+        .under(&["strace", "-D", "-f", "-q", "-y", "-e", "trace=fsync,fdatasync", "-o", trace])
+        .start()
 }
 
 fn body(number: usize) -> String {

@@ -35,8 +35,8 @@ pub const ACCEPT_BACKOFF_NS: u64 = 50_000_000;
 /// Connections that may wait to be accepted, per listener (the kernel caps it at net.core.somaxconn).
 pub const BACKLOG: i32 = 4096;
 
-/// How long creating a ring is tried again after ENOMEM: a process that has just ended gives its memory back a moment
-/// later.
+/// How long creating a ring is tried again after ENOMEM, and listening after EADDRINUSE: a process that has just ended gives
+/// back what its rings held a moment later.
 pub const RING_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 
 const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());

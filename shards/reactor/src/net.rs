@@ -1,6 +1,6 @@
 //! Listening sockets: made before any shard starts, so that a taken port is a sentence and not a half-started server.
 
-use crate::bounds::BACKLOG;
+use crate::bounds::{BACKLOG, RING_RETRY};
 use crate::driver::Fd;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::SocketAddr;
@@ -61,10 +61,7 @@ pub fn listen(address: SocketAddr, count: usize) -> Result<Vec<Listener>, Listen
     let fail = |error| ListenError { address, error };
     let mut listeners: Vec<Listener> = Vec::with_capacity(count);
     if address.port() != 0 {
-        // Without SO_REUSEPORT this fails when anybody listens, ourselves started twice included.
-        let probe = socket(address).map_err(fail)?;
-        probe.bind(&address.into()).map_err(fail)?;
-        probe.listen(1).map_err(fail)?;
+        probe(address).map_err(fail)?;
     }
     for _ in 0..count {
         let at = listeners.first().map_or(address, Listener::address);
@@ -76,6 +73,23 @@ pub fn listen(address: SocketAddr, count: usize) -> Result<Vec<Listener>, Listen
         listeners.push(Listener { socket, address: bound });
     }
     Ok(listeners)
+}
+
+/// Fails when anybody listens on the address, ourselves started twice included: this socket shares its port with nobody.
+/// Tried again for a while, since the ring of a process that was just killed keeps its listeners a moment longer.
+fn probe(address: SocketAddr) -> std::io::Result<()> {
+    let started = std::time::Instant::now();
+    loop {
+        let tried = socket(address)?;
+        match tried.bind(&address.into()).and_then(|()| tried.listen(1)) {
+            Err(error)
+                if error.raw_os_error() == Some(libc::EADDRINUSE) && started.elapsed() < RING_RETRY =>
+            {
+                std::thread::sleep(RING_RETRY / 50);
+            }
+            result => return result,
+        }
+    }
 }
 
 /// A TCP socket with the options that accepted connections inherit.

@@ -197,6 +197,17 @@ impl Sockets {
         }
     }
 
+    /// Ends the receive that is under way and starts another, which looks at the socket anew: a multishot receive is not
+    /// always told of a reset that follows right behind data.
+    pub(crate) fn refresh<D: Driver>(&mut self, driver: &mut D, id: SocketId) {
+        let Some(socket) = self.get(id) else { return };
+        if socket.receiving == Receiving::Armed && !socket.paused {
+            // Its last completion finds the socket not paused and arms it again.
+            socket.receiving = Receiving::Stopping;
+            driver.submit(id, Operation::Cancel { kind: Kind::Receive });
+        }
+    }
+
     /// Receives again.
     pub(crate) fn resume<D: Driver>(&mut self, driver: &mut D, id: SocketId) {
         let Some(socket) = self.get(id) else { return };

@@ -189,6 +189,11 @@ impl<D: Driver> Reactor<D> {
         self.sockets.resume(&mut self.driver, socket);
     }
 
+    /// Looks at the socket anew, for a connection that begins to wait for the rest of something.
+    pub fn refresh(&mut self, socket: SocketId) {
+        self.sockets.refresh(&mut self.driver, socket);
+    }
+
     /// Ends our side of the stream (shutdown(2), SHUT_WR). To be called when all is sent.
     pub fn finish(&mut self, socket: SocketId) {
         self.sockets.finish(&mut self.driver, socket);

@@ -16,14 +16,17 @@ pub const LINGER_BYTES_MAX: usize = 256 * 1024;
 /// How long bytes are thrown away after such an answer. Beyond: close.
 pub const LINGER_NS: u64 = 2_000_000_000;
 
+/// Bodies being received, of the whole host, bytes; each shard has its part. Beyond: 503 and close.
+pub const BODIES_BYTES_MAX: usize = 256 * 1024 * 1024;
+
 /// No progress in sending, nanoseconds. Beyond: reset.
 pub const SEND_STALL_NS: u64 = 30_000_000_000;
 
 /// The longest X-Request-Id of a client's that is used, bytes.
 pub const REQUEST_ID_BYTES_MAX: usize = 128;
 
-/// How long a connection that has sent nothing may still do so once draining has begun. Beyond: close.
-pub const DRAIN_FRESH_NS: u64 = 1_000_000_000;
+/// How long an idle connection may still ask once draining has begun, nanoseconds: a request may be on its way. Beyond: close.
+pub const DRAIN_IDLE_NS: u64 = 1_000_000_000;
 
 /// What `[http]` of the file sets.
 #[derive(Clone, Debug)]
@@ -42,6 +45,8 @@ pub struct Bounds {
     pub idle_timeout_ns: u64,
     /// Requests of one connection; 0 is no bound.
     pub requests_max: u64,
+    /// Bodies being received on this shard, bytes; beyond, 503 and close.
+    pub bodies_bytes_max: usize,
     /// Connections of this shard; beyond, a newcomer gets 503.
     pub connections_max: usize,
     /// Whether every answer is observed, or only slow ones, those with status 500 and above, and refusals.

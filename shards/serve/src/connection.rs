@@ -4,7 +4,9 @@ use crate::counters::RouteId;
 use crate::deadlines::Waits;
 use ringmill_http1::{BodyDecoder, Connection as ConnectionField, Head, Method, Version};
 use ringmill_reactor::{SocketId, TimerId};
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// What the next received byte belongs to.
 #[derive(Debug)]
@@ -27,8 +29,37 @@ pub(crate) struct Body {
     pub(crate) head: Vec<u8>,
     pub(crate) decoder: BodyDecoder,
     pub(crate) data: Vec<u8>,
+    /// What `data` takes of the shard's budget.
+    pub(crate) share: Share,
     /// 100 (Continue) is owed as soon as earlier answers are out.
     pub(crate) owes_continue: bool,
+}
+
+/// A part of the budget for bodies, given back when the body goes, wherever it goes.
+#[derive(Debug)]
+pub(crate) struct Share {
+    bytes: usize,
+    total: Rc<Cell<usize>>,
+}
+
+impl Share {
+    pub(crate) fn new(total: &Rc<Cell<usize>>) -> Share {
+        Share { bytes: 0, total: total.clone() }
+    }
+
+    /// Becomes `bytes`; says what all shares come to then.
+    pub(crate) fn set(&mut self, bytes: usize) -> usize {
+        let total = self.total.get() - self.bytes + bytes;
+        self.bytes = bytes;
+        self.total.set(total);
+        total
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.set(0);
+    }
 }
 
 /// A request that is begun and whose answer has not left.

@@ -114,14 +114,19 @@ impl Counters {
 
     /// Records how long an answer took; `now_ns` moves the window.
     pub(crate) fn record(&mut self, route: RouteId, duration_ns: u64, now_ns: u64) {
-        if now_ns >= self.window_until_ns {
-            self.turn_window(now_ns);
-        }
+        self.roll(now_ns);
         let bucket = BUCKET_BOUNDS_NS.iter().position(|&bound| duration_ns <= bound).unwrap_or(BUCKETS - 1);
         let durations = &mut self.durations[route];
         durations.buckets[bucket] += 1;
         durations.sum_ns += duration_ns;
         self.recent_us[0].saturating_record((duration_ns / 1000).max(1));
+    }
+
+    /// Begins a new window if this one is over.
+    pub(crate) fn roll(&mut self, now_ns: u64) {
+        if now_ns >= self.window_until_ns {
+            self.turn_window(now_ns);
+        }
     }
 
     #[cold]

@@ -1,6 +1,6 @@
 //! Deadlines of connections. A connection has one timer; a later deadline is only noted, and found when the timer fires.
 
-use crate::bounds::SEND_STALL_NS;
+use crate::bounds::{DRAIN_IDLE_NS, SEND_STALL_NS};
 use crate::connection::{Phase, State};
 use crate::outbox::{Reply, Ticket};
 use crate::refusals;
@@ -75,16 +75,17 @@ impl Connections {
             Phase::Head | Phase::Discard { .. } => Waits::Nothing,
         };
         let timeout_ns = match waits_for {
+            Waits::Nothing if self.draining.is_some() => DRAIN_IDLE_NS,
             Waits::Nothing => bounds.idle_timeout_ns,
             Waits::Head => bounds.head_timeout_ns,
             Waits::Body => bounds.body_timeout_ns,
         };
         if connection.waits != waits_for || waits_for == Waits::Nothing {
             connection.waits = waits_for;
-            if waits_for == Waits::Nothing {
-                connection.deadline_ns = now_ns + timeout_ns;
-            } else {
-                self.set_deadline(reactor, index, now_ns + timeout_ns);
+            let socket = connection.socket;
+            self.set_deadline(reactor, index, now_ns + timeout_ns);
+            if waits_for != Waits::Nothing {
+                reactor.refresh(socket);
             }
         }
     }
@@ -215,7 +216,8 @@ impl Connections {
             let connection = &self.table[index];
             let in_reception =
                 usize::from(!connection.input.is_empty() || matches!(connection.phase, Phase::Body(_)));
-            let cut_off = connection.begun.len() + in_reception;
+            let half_sent = usize::from(connection.begun.is_empty() && reactor.unsent(connection.socket) > 0);
+            let cut_off = connection.begun.len() + in_reception + half_sent;
             if let Some(draining) = &mut self.draining {
                 draining.cut_off += cut_off;
             }

@@ -1,7 +1,7 @@
 //! Received bytes to requests.
 
 use crate::bounds::{Observe, REQUEST_ID_BYTES_MAX};
-use crate::connection::{Begun, Blocked, Body, Connection, Meta, Phase, State, is_write};
+use crate::connection::{Begun, Blocked, Body, Connection, Meta, Phase, Share, State, is_write};
 use crate::counters::UNMATCHED;
 use crate::deadlines::Waits;
 use crate::outbox::Ticket;
@@ -9,12 +9,34 @@ use crate::refusals;
 use crate::server::{Connections, request_id};
 use crate::service::{Context, Observation, Outcome, Request, Service, Writer};
 use ringmill_http1::{
-    BodyDecoder, BodyFraming, CONTINUE, Connection as ConnectionField, FieldStorage, Head, Refusal,
+    BodyDecoder, BodyFraming, CONTINUE, Connection as ConnectionField, FieldStorage, Head, Refusal, Status,
     decode_head,
 };
 use ringmill_reactor::{Driver, Reactor};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Why a connection's bytes are not looked at any further.
+enum Stop {
+    Refused(Refusal),
+    /// Too many bytes of bodies are being received on this shard.
+    Bodies,
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Stop {
+        Stop::Refused(refusal)
+    }
+}
+
+impl Stop {
+    fn answer(self) -> (Status, &'static str) {
+        match self {
+            Stop::Refused(refusal) => refusals::answer(refusal),
+            Stop::Bodies => refusals::UNAVAILABLE,
+        }
+    }
+}
 
 /// What to do with a head that was decoded.
 enum Next {
@@ -65,7 +87,19 @@ impl Connections {
         }
         reactor.put_output(socket, out);
         if let Some(refusal) = refusal {
-            self.refuse(reactor, index, refusals::answer(refusal));
+            let answer = refusal.answer();
+            if let Some(id) = self.refuse(reactor, index, answer) {
+                let observation = Observation::Answered {
+                    route: UNMATCHED,
+                    method: ringmill_http1::Method::Unknown.as_str(),
+                    path: "",
+                    status: answer.0.0,
+                    duration_ns: 0,
+                    request_id: Some(&id),
+                    cause: Some("the request's head or body was refused"),
+                };
+                service.observe(reactor, observation);
+            }
             return ControlFlow::Break(());
         }
         let connection = &mut self.table[index];
@@ -90,7 +124,7 @@ impl Connections {
         bytes: &[u8],
         out: &mut Vec<u8>,
         unsent: usize,
-    ) -> Result<usize, Refusal> {
+    ) -> Result<usize, Stop> {
         let mut storage = FieldStorage::new();
         let limits = self.bounds.head;
         let connection = &mut self.table[index];
@@ -107,7 +141,7 @@ impl Connections {
                     Next::Begun
                 }
                 BodyFraming::Sized(length) if length > self.bounds.body_bytes_max as u64 => {
-                    return Err(Refusal::BodyTooLarge);
+                    return Err(Refusal::BodyTooLarge.into());
                 }
                 BodyFraming::Sized(length) if length <= rest.len() as u64 => {
                     let length = length as usize;
@@ -119,6 +153,7 @@ impl Connections {
                     head: bytes[..head_bytes].to_vec(),
                     decoder: BodyDecoder::new(framing),
                     data: Vec::new(),
+                    share: Share::new(&self.bodies_bytes),
                     owes_continue: head.expect_continue && rest.is_empty(),
                 })),
             },
@@ -159,12 +194,15 @@ impl Connections {
         index: usize,
         bytes: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<usize, Refusal> {
+    ) -> Result<usize, Stop> {
         let body_bytes_max = self.bounds.body_bytes_max;
         let connection = &mut self.table[index];
         let Phase::Body(body) = &mut connection.phase else { return Ok(0) };
         body.owes_continue = false;
         let decoded = body.decoder.decode(bytes, &mut body.data, body_bytes_max)?;
+        if body.share.set(body.data.len()) > self.bounds.bodies_bytes_max {
+            return Err(Stop::Bodies);
+        }
         if decoded.complete
             && let Phase::Body(body) = std::mem::replace(&mut connection.phase, Phase::Head)
         {

@@ -1,7 +1,7 @@
 //! The reactor's handler: connections come, receive, and go.
 
 use crate::bounds::{
-    Bounds, DRAIN_FRESH_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, OUTPUT_BYTES_MAX,
+    Bounds, DRAIN_IDLE_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, OUTPUT_BYTES_MAX,
 };
 use crate::connection::{Blocked, Connection, Phase};
 use crate::counters::{Counters, RouteId, UNMATCHED};
@@ -11,7 +11,9 @@ use crate::service::{Observation, Service};
 use ringmill_http1::{Connection as ConnectionField, DateText, encode_reply};
 use ringmill_reactor::{Driver, End, Errno, Fd, Handler, ListenerId, Mail, Now, Reactor, SocketId};
 use slab::Slab;
+use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 /// Connections, and what their service needs to know of them.
 pub(crate) struct Connections {
@@ -20,6 +22,8 @@ pub(crate) struct Connections {
     pub(crate) generation: u32,
     pub(crate) counters: Counters,
     pub(crate) outbox: Outbox,
+    /// Bytes of all bodies being received.
+    pub(crate) bodies_bytes: Rc<Cell<usize>>,
     pub(crate) date: DateText,
     pub(crate) date_second: u64,
     /// Routes of the requests answered in this turn without waiting, recorded together at its end.
@@ -54,6 +58,7 @@ impl<D: Driver> Core<'_, D> {
     /// A copy of the counters; the longest turn starts anew.
     pub fn counters(&mut self) -> Counters {
         let Core { reactor, connections } = self;
+        connections.counters.roll(reactor.now().monotonic_ns);
         let mut counters = connections.counters.clone();
         counters.connections = connections.table.len();
         counters.turns = reactor.turns.count;
@@ -88,6 +93,7 @@ impl<S> Server<S> {
                 generation: 0,
                 counters: Counters::new(routes),
                 outbox: Outbox::default(),
+                bodies_bytes: Rc::default(),
                 date: DateText::from_unix(0),
                 date_second: 0,
                 answered: Vec::new(),
@@ -100,6 +106,11 @@ impl<S> Server<S> {
     /// Whether draining was asked for and has ended.
     pub fn is_drained(&self) -> bool {
         self.connections.draining.is_some_and(|draining| draining.is_over)
+    }
+
+    /// Requests that the deadline of draining cut off.
+    pub fn cut_off(&self) -> usize {
+        self.connections.draining.map_or(0, |draining| draining.cut_off)
     }
 
     /// Connections that are open.
@@ -125,7 +136,7 @@ impl Connections {
         let index = entry.key();
         let socket = reactor.open(fd, index as u64);
         let first_request_ns =
-            if self.draining.is_some() { DRAIN_FRESH_NS } else { self.bounds.idle_timeout_ns };
+            if self.draining.is_some() { DRAIN_IDLE_NS } else { self.bounds.idle_timeout_ns };
         entry.insert(Connection::new(socket, self.generation, now_ns + first_request_ns));
         self.arm_timer(reactor, index);
         if self.table.len() > self.bounds.connections_max {
@@ -136,27 +147,27 @@ impl Connections {
         }
     }
 
-    /// Answers with a refusal behind everything that was begun, after which the connection ends.
+    /// Answers with a refusal behind everything that was begun, after which the connection ends. Says the id that an answer
+    /// of 500 and above carries.
     pub(crate) fn refuse<D: Driver>(
         &mut self,
         reactor: &mut Reactor<D>,
         index: usize,
         (status, body): (ringmill_http1::Status, &str),
-    ) {
+    ) -> Option<String> {
         self.counters.count(UNMATCHED, ringmill_http1::Method::Unknown, status.0);
+        self.answered.push(UNMATCHED);
         let mut fields = vec![("Content-Type", "application/json"), ("Cache-Control", "no-store")];
         if status.0 == 503 {
             fields.push(("Retry-After", "1"));
         }
-        let id;
-        if status.0 >= 500 {
-            id = request_id(reactor);
-            fields.push(("X-Request-Id", &id));
-        }
+        let id = (status.0 >= 500).then(|| request_id(reactor));
+        fields.extend(id.as_deref().map(|id| ("X-Request-Id", id)));
         let mut bytes = Vec::new();
         let (date, close) = (&self.date, ConnectionField::Close);
         encode_reply(&mut bytes, status, &fields, body.as_bytes(), date, close, true);
         self.refuse_with(reactor, index, bytes);
+        id
     }
 
     /// Ends what is received and closes when everything is sent and the peer has had its chance to read it.
@@ -217,14 +228,9 @@ impl Connections {
                 _ => {}
             }
         }
+        // A request may be on its way already; it gets its answer, which then says that it is the last.
         for index in idle {
-            // A connection that was only just made is about to ask.
-            if self.table[index].requests == 0 {
-                self.set_deadline(reactor, index, reactor.now().monotonic_ns + DRAIN_FRESH_NS);
-            } else {
-                self.table[index].is_last = true;
-                self.finish_when_sent(reactor, index);
-            }
+            self.set_deadline(reactor, index, reactor.now().monotonic_ns + DRAIN_IDLE_NS);
         }
     }
 

@@ -8,7 +8,7 @@
 //!
 //! Rows are created once and deleted at most once; an address belongs to one row at a time; a list is one snapshot.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::{self, Write};
 
 /// An interval of the clock, ends included.
@@ -261,8 +261,10 @@ impl History {
         if let Some(broken) = &self.broken {
             return Err(broken.clone());
         }
-        let mut totals = Totals::new(&self.rows);
+        let totals = Totals::new(&self.rows);
+        let mut alive = Alive::new(&self.rows);
         for event in &self.events {
+            alive.go_on_to(event.span.start);
             let checked = match &event.what {
                 What::Read { id, shown } => self.check_row(*id, shown.as_ref(), event.span),
                 What::Created { id, .. } => self.check_row_exists(*id, event.span),
@@ -275,7 +277,7 @@ impl History {
                 What::Deleted { id, was_there: false } => self.check_row(*id, None, event.span),
                 What::CreateTaken { email } => self.check_taken(Some(email), None, event.span),
                 What::Listed { page, per_page, total, rows } => {
-                    self.check_list((*page, *per_page, *total), rows, event.span, &mut totals)
+                    self.check_list((*page, *per_page, *total), rows, event.span, (&totals, &alive))
                 }
                 What::Fixed => Ok(()),
             };
@@ -329,7 +331,7 @@ impl History {
         (page, per_page, total): (u64, u64, u64),
         rows: &[(u64, Shown)],
         at: Span,
-        totals: &mut Totals,
+        (totals, alive): (&Totals, &Alive),
     ) -> Result<(), (Option<u64>, String)> {
         for (id, shown) in rows {
             self.check_row(*id, Some(shown), at)?;
@@ -351,9 +353,9 @@ impl History {
         let end = if is_last { u64::MAX } else { rows.last().map_or(0, |(id, _)| *id) };
         if let Some(start) = start {
             let listed: std::collections::HashSet<u64> = rows.iter().map(|(id, _)| *id).collect();
-            for (id, row) in self.rows.range(start..=end).filter(|(id, _)| !listed.contains(id)) {
-                row.check_is_not_there(at)
-                    .map_err(|words| (Some(*id), format!("missing in a list: {words}")))?;
+            for id in alive.ids.range(start..=end).filter(|id| !listed.contains(id)) {
+                let missing = |words| (Some(*id), format!("missing in a list: {words}"));
+                self.rows[id].check_is_not_there(at).map_err(missing)?;
             }
         }
         // One snapshot for the page and the total.
@@ -416,6 +418,42 @@ impl History {
             }
         }
         text
+    }
+}
+
+/// The rows that were created before an instant and whose deletion had not begun: the only ones that may not be missing in a
+/// read that begins then.
+struct Alive {
+    ids: BTreeSet<u64>,
+    /// When creations ended, the earliest last.
+    created: Vec<(u64, u64)>,
+    /// When deletions began, the earliest last.
+    deleted: Vec<(u64, u64)>,
+}
+
+impl Alive {
+    fn new(rows: &BTreeMap<u64, Row>) -> Alive {
+        let latest_first = |mut instants: Vec<(u64, u64)>| {
+            instants.sort_unstable_by_key(|instant| std::cmp::Reverse(*instant));
+            instants
+        };
+        let created = rows.iter().filter_map(|(id, row)| Some((row.created?.end, *id)));
+        let deleted = rows.iter().filter_map(|(id, row)| Some((row.deleted?.start, *id)));
+        Alive {
+            ids: BTreeSet::new(),
+            created: latest_first(created.collect()),
+            deleted: latest_first(deleted.collect()),
+        }
+    }
+
+    /// To an instant that is not before the last one.
+    fn go_on_to(&mut self, instant: u64) {
+        while let Some((_, id)) = self.created.pop_if(|(end, _)| *end < instant) {
+            self.ids.insert(id);
+        }
+        while let Some((_, id)) = self.deleted.pop_if(|(start, _)| *start < instant) {
+            self.ids.remove(&id);
+        }
     }
 }
 

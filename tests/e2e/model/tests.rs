@@ -36,6 +36,7 @@ fn listed(start: u64, end: u64, total: u64, rows: &[(u64, &str)]) -> Event {
 #[test]
 fn the_model_tells_the_possible_from_the_impossible() {
     let a = || created(0, 9, 1, "a");
+    let three = |id, name| created(10 + id, 16 + id, id, name);
     let taken = |start, end| at(start, end, What::CreateTaken { email: "a@x".to_owned() });
     for (events, is_possible) in [
         (vec![a(), read(10, 11, Some("a"))], true),
@@ -71,6 +72,9 @@ fn the_model_tells_the_possible_from_the_impossible() {
         (vec![a(), created(10, 19, 2, "b"), listed(20, 21, 2, &[(2, "b"), (1, "a")])], false),
         (vec![a(), created(10, 19, 2, "b"), listed(20, 21, 1, &[(2, "b")])], false),
         (vec![a(), created(10, 19, 2, "b"), listed(20, 21, 3, &[(1, "a"), (2, "b")])], false),
+        (vec![a(), three(2, "b"), three(3, "c"), listed(20, 21, 3, &[(1, "a"), (2, "b")])], true),
+        (vec![a(), three(2, "b"), three(3, "c"), listed(20, 21, 3, &[(1, "a"), (3, "c")])], false),
+        (vec![a(), three(2, "b"), three(3, "c"), listed(17, 21, 3, &[(1, "a"), (3, "c")])], true),
     ] {
         let shown = format!("{events:#?}");
         let checked = History::new(events).check();

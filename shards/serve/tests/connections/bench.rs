@@ -9,24 +9,24 @@ use ringmill_serve::{
 use std::cell::RefCell;
 use std::rc::Rc;
 
-pub const SECOND: u64 = 1_000_000_000;
+pub(crate) const SECOND: u64 = 1_000_000_000;
 
 #[derive(Debug)]
-pub enum Note {
+pub(crate) enum Note {
     Ping,
     Pong,
 }
 
 /// Answers with `METHOD PATH BODY`; paths under `/later` when the test says so.
 #[derive(Default)]
-pub struct Echo {
-    pub waiting: Rc<RefCell<Vec<(String, Responder)>>>,
-    pub seen: Vec<String>,
-    pub statuses: Vec<u16>,
-    pub pongs: usize,
-    pub panics: usize,
-    pub cut_off: Option<usize>,
-    pub accept_failures: usize,
+pub(crate) struct Echo {
+    pub(crate) waiting: Rc<RefCell<Vec<(String, Responder)>>>,
+    pub(crate) seen: Vec<String>,
+    pub(crate) statuses: Vec<u16>,
+    pub(crate) pongs: usize,
+    pub(crate) panics: usize,
+    pub(crate) cut_off: Option<usize>,
+    pub(crate) accept_failures: usize,
 }
 
 impl Service<Memory<Note>> for Echo {
@@ -82,7 +82,7 @@ impl Service<Memory<Note>> for Echo {
     }
 }
 
-pub fn bounds() -> Bounds {
+pub(crate) fn bounds() -> Bounds {
     Bounds {
         head: Limits { head_bytes_max: 16 * 1024, fields_max: 100, target_bytes_max: 8 * 1024 },
         body_bytes_max: 64 * 1024,
@@ -91,37 +91,38 @@ pub fn bounds() -> Bounds {
         request_timeout_ns: 20 * SECOND,
         idle_timeout_ns: 75 * SECOND,
         requests_max: 0,
+        bodies_bytes_max: 1 << 20,
         connections_max: 1000,
         observe: Observe::All,
         slow_ns: u64::MAX,
     }
 }
 
-pub struct Bench {
-    pub world: World<Note>,
-    pub reactor: Reactor<Memory<Note>>,
-    pub server: Server<Echo>,
-    pub listener: usize,
-    pub shard: usize,
+pub(crate) struct Bench {
+    pub(crate) world: World<Note>,
+    pub(crate) reactor: Reactor<Memory<Note>>,
+    pub(crate) server: Server<Echo>,
+    pub(crate) listener: usize,
+    pub(crate) shard: usize,
 }
 
 impl Bench {
-    pub fn new() -> Bench {
+    pub(crate) fn new() -> Bench {
         Bench::with(World::new(1, 64), 0, bounds())
     }
 
-    pub fn with(world: World<Note>, shard: usize, bounds: Bounds) -> Bench {
+    pub(crate) fn with(world: World<Note>, shard: usize, bounds: Bounds) -> Bench {
         let mut reactor = Reactor::new(world.driver(shard));
         let listener = reactor.add_listener(Fd(1));
         Bench { world, reactor, server: Server::new(bounds, 2, Echo::default()), listener, shard }
     }
 
-    pub fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         self.reactor.turn(&mut self.server);
     }
 
     /// Turns until nothing happens.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let mut quiet = 0;
         for _ in 0..200_000 {
             self.turn();
@@ -133,14 +134,14 @@ impl Bench {
         panic!("it does not settle");
     }
 
-    pub fn connect(&mut self) -> Peer<Note> {
+    pub(crate) fn connect(&mut self) -> Peer<Note> {
         let peer = self.world.connect(self.shard, usize::MAX);
         self.settle();
         peer
     }
 
     /// Time passes in steps of a tenth of a second.
-    pub fn pass(&mut self, ns: u64) {
+    pub(crate) fn pass(&mut self, ns: u64) {
         for _ in 0..ns.div_ceil(SECOND / 10) {
             self.world.advance_ns(SECOND / 10);
             self.turn();
@@ -149,7 +150,7 @@ impl Bench {
     }
 
     /// Gives the late answer whose request was `text`.
-    pub fn answer(&mut self, text: &str) {
+    pub(crate) fn answer(&mut self, text: &str) {
         let waiting = self.server.service.waiting.clone();
         let index = waiting.borrow().iter().position(|(each, _)| each == text).expect("it waits");
         let (text, responder) = waiting.borrow_mut().remove(index);
@@ -159,7 +160,7 @@ impl Bench {
     }
 
     /// Everything has come back to where it was.
-    pub fn assert_clean(&mut self) {
+    pub(crate) fn assert_clean(&mut self) {
         self.settle();
         assert_eq!(self.server.connections_count(), 0, "connections");
         assert_eq!(self.reactor.sockets_count(), 0, "slots");
@@ -170,16 +171,16 @@ impl Bench {
     }
 }
 
-pub fn get(path: &str) -> Vec<u8> {
+pub(crate) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes()
 }
 
-pub fn post(path: &str, body: &str) -> Vec<u8> {
+pub(crate) fn post(path: &str, body: &str) -> Vec<u8> {
     format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 /// Status and body of each answer in `bytes`; panics if they are not whole answers.
-pub fn answers(mut bytes: &[u8]) -> Vec<(u16, String)> {
+pub(crate) fn answers(mut bytes: &[u8]) -> Vec<(u16, String)> {
     let mut all = Vec::new();
     while !bytes.is_empty() {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a whole head") + 4;
@@ -196,7 +197,7 @@ pub fn answers(mut bytes: &[u8]) -> Vec<(u16, String)> {
     all
 }
 
-pub fn bodies(bytes: &[u8]) -> Vec<String> {
+pub(crate) fn bodies(bytes: &[u8]) -> Vec<String> {
     answers(bytes)
         .into_iter()
         .map(|(status, body)| {

@@ -21,7 +21,14 @@ fn idle_connections_close_and_owed_answers_come() {
     bench.settle();
     assert_eq!(bodies(&idle.read()), ["GET /a "]);
     drain(&mut bench, 30);
-    assert!(idle.is_ended() && !owed.is_ended() && !late.is_ended());
+    assert!(!idle.is_ended() && !owed.is_ended() && !late.is_ended());
+    // A request that was on its way is answered, with the word that it is the last.
+    idle.write(&get("/b"));
+    bench.settle();
+    let text = idle.read();
+    assert!(String::from_utf8_lossy(&text).contains("Connection: close\r\n"));
+    assert_eq!(bodies(&text), ["GET /b "]);
+    assert!(idle.is_ended());
     bench.answer("GET /later1 ");
     let text = owed.read();
     assert!(String::from_utf8_lossy(&text).contains("Connection: close\r\n"));
@@ -54,13 +61,15 @@ fn a_connection_that_waits_to_be_accepted_is_served() {
 }
 
 #[test]
-fn a_connection_that_never_asks_does_not_hold_the_drain_up() {
+fn a_connection_that_asks_no_more_does_not_hold_the_drain_up() {
     let mut bench = Bench::new();
-    let fresh = bench.connect();
+    let (fresh, used) = (bench.connect(), bench.connect());
+    used.write(&get("/a"));
+    bench.settle();
     drain(&mut bench, 30);
-    assert!(!fresh.is_ended());
+    assert!(!fresh.is_ended() && !used.is_ended());
     bench.pass(2 * SECOND);
-    assert!(fresh.is_closed());
+    assert!(fresh.is_closed() && used.is_closed());
     assert!(bench.server.is_drained());
 }
 

@@ -116,3 +116,27 @@ fn requests_of_a_connection_may_be_bounded() {
     assert_eq!(bodies(&peer.read()), ["GET /a ", "GET /b "]);
     assert!(peer.is_ended());
 }
+
+#[test]
+fn bodies_being_received_have_a_budget_that_is_given_back() {
+    let mut bounds = crate::bench::bounds();
+    bounds.bodies_bytes_max = 100_000;
+    let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
+    let request = post("/a", &"x".repeat(60_000));
+    for _ in 0..3 {
+        let (first, second) = (bench.connect(), bench.connect());
+        first.write(&request[..59_000]);
+        second.write(&request[..59_000]);
+        bench.settle();
+        assert!(first.read().is_empty());
+        assert_eq!(answers(&second.read()), [(503, r#"{"error":"Service unavailable"}"#.to_owned())]);
+        first.write(&request[59_000..]);
+        bench.settle();
+        assert_eq!(answers(&first.read())[0].0, 200);
+        let third = bench.connect();
+        third.write(&request[..59_000]);
+        bench.settle();
+        third.reset();
+        bench.settle();
+    }
+}
