@@ -126,6 +126,7 @@ fn bodies_being_received_have_a_budget_that_is_given_back() {
     for _ in 0..3 {
         let (first, second) = (bench.connect(), bench.connect());
         first.write(&request[..59_000]);
+        bench.settle();
         second.write(&request[..59_000]);
         bench.settle();
         assert!(first.read().is_empty());
