@@ -8,7 +8,7 @@ use crate::control::log::{Line, line};
 use ringmill_http1::{Head, Method, Rendered, Status};
 use ringmill_reactor::{Driver, Mail, Reactor, Waiters};
 use ringmill_serve::{
-    Context, Core, Observation, Outcome, Reply, Request, RouteId, Service, UNMATCHED, Writer,
+    Answered, Context, Core, Observation, Outcome, Reply, Request, RouteId, Service, UNMATCHED, Writer,
 };
 use ringmill_sqlite::{Error, Reply as Stored};
 use std::borrow::Cow;
@@ -363,10 +363,7 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
 
     fn observe(&mut self, reactor: &mut Reactor<D>, observation: Observation<'_>) {
         match observation {
-            Observation::Answered { route, method, path, status, duration_ns, request_id, cause } => {
-                let answer = Answered { route, method, path, status, duration_ns, request_id, cause };
-                self.observe_answer(reactor, &answer);
-            }
+            Observation::Answered(answered) => self.observe_answer(reactor, &answered),
             Observation::Panicked => {
                 self.log(reactor, line!(Error, "A request's code panicked; it was answered with 500"));
             }
@@ -384,29 +381,12 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
     }
 }
 
-/// [`Observation::Answered`], by name.
-struct Answered<'a> {
-    route: RouteId,
-    method: &'a str,
-    path: &'a str,
-    status: u16,
-    duration_ns: u64,
-    request_id: Option<&'a str>,
-    cause: Option<&'a str>,
-}
-
-impl Answered<'_> {
-    fn seconds(&self) -> f64 {
-        self.duration_ns as f64 / 1e9
-    }
-}
-
 impl<A: Ask> ShardService<A> {
     fn with_details(&self, line: Line, answer: &Answered<'_>) -> Line {
         line.with("method", answer.method)
             .with("route", &self.routes.labels[answer.route])
             .with_number("status", f64::from(answer.status))
-            .with_number("execution_time_ms", (answer.seconds() * 1e6).round() / 1e3)
+            .with_number("execution_time_ms", (seconds(answer) * 1e6).round() / 1e3)
             .with_number("core", self.shard as f64)
             .with_optional("request_id", answer.request_id)
             .with_optional("cause", answer.cause)
@@ -425,7 +405,7 @@ impl<A: Ask> ShardService<A> {
             _ => None,
         };
         let slow = (answer.duration_ns >= self.slow_ns)
-            .then(|| line!(Warn, "Slow request: {path} took {:.2}s", answer.seconds()));
+            .then(|| line!(Warn, "Slow request: {path} took {:.2}s", seconds(answer)));
         self.access_count += 1;
         let wanted = match self.access {
             Access::Off => false,
@@ -439,6 +419,10 @@ impl<A: Ask> ShardService<A> {
             self.log(reactor, line);
         }
     }
+}
+
+fn seconds(answer: &Answered<'_>) -> f64 {
+    answer.duration_ns as f64 / 1e9
 }
 
 /// `access = "sample"` logs one in so many.

@@ -5,7 +5,7 @@ use crate::connection::{Blocked, Meta, State};
 use crate::outbox::{Reply, Ticket};
 use crate::refusals;
 use crate::server::{Connections, request_id};
-use crate::service::{Observation, Service};
+use crate::service::{Answered, Observation, Service};
 use ringmill_http1::{Connection as ConnectionField, DateText, Status, encode_reply};
 use ringmill_reactor::{Driver, Reactor};
 
@@ -72,7 +72,7 @@ impl Connections {
         self.counters.record(meta.route, duration_ns, now_ns);
         if self.bounds.observe == Observe::All || reply.status.0 >= 500 || duration_ns >= self.bounds.slow_ns
         {
-            let observation = Observation::Answered {
+            let observation = Observation::Answered(Answered {
                 route: meta.route,
                 method: meta.method.as_str(),
                 path: &meta.path,
@@ -80,7 +80,7 @@ impl Connections {
                 duration_ns,
                 request_id: id.as_deref(),
                 cause: reply.cause.as_deref(),
-            };
+            });
             service.observe(reactor, observation);
         }
         self.release(reactor, service, ticket.connection);

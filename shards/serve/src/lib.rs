@@ -24,4 +24,4 @@ pub use connection::CONNECTION_BYTES;
 pub use counters::{BUCKET_BOUNDS_NS, Counters, RouteId, STATUSES, UNMATCHED, status_index};
 pub use outbox::{Reply, Responder, Ticket};
 pub use server::{Core, Server};
-pub use service::{Context, Observation, Outcome, Request, Service, Writer};
+pub use service::{Answered, Context, Observation, Outcome, Request, Service, Writer};

@@ -7,7 +7,7 @@ use crate::deadlines::Waits;
 use crate::outbox::Ticket;
 use crate::refusals;
 use crate::server::{Connections, request_id};
-use crate::service::{Context, Observation, Outcome, Request, Service, Writer};
+use crate::service::{Answered, Context, Observation, Outcome, Request, Service, Writer};
 use ringmill_http1::{
     BodyDecoder, BodyFraming, CONTINUE, Connection as ConnectionField, FieldStorage, Head, Refusal, Status,
     decode_head,
@@ -89,7 +89,7 @@ impl Connections {
         if let Some(refusal) = refusal {
             let answer = refusal.answer();
             if let Some(id) = self.refuse(reactor, index, answer) {
-                let observation = Observation::Answered {
+                let observation = Observation::Answered(Answered {
                     route: UNMATCHED,
                     method: ringmill_http1::Method::Unknown.as_str(),
                     path: "",
@@ -97,7 +97,7 @@ impl Connections {
                     duration_ns: 0,
                     request_id: Some(&id),
                     cause: Some("the request's head or body was refused"),
-                };
+                });
                 service.observe(reactor, observation);
             }
             return ControlFlow::Break(());
@@ -300,7 +300,11 @@ impl Connections {
             let target = if is_direct { &mut *out } else { &mut apart };
             target.extend_from_slice(&bytes);
         }
-        if !is_direct {
+        if is_direct {
+            // Its number is used up: a duty to answer that it made and dropped finds nobody, not the next request.
+            let connection = &mut self.table[index];
+            connection.first_sequence = connection.first_sequence.wrapping_add(1);
+        } else {
             let meta = Meta {
                 started_ns: reactor.now().monotonic_ns,
                 route: UNMATCHED,
@@ -325,7 +329,7 @@ impl Connections {
         self.counters.count(route, head.method, status);
         self.answered.push(route);
         if self.bounds.observe == Observe::All {
-            let observation = Observation::Answered {
+            let observation = Observation::Answered(Answered {
                 route,
                 method: head.method.as_str(),
                 path: head.path,
@@ -333,7 +337,7 @@ impl Connections {
                 duration_ns: 0,
                 request_id: None,
                 cause: None,
-            };
+            });
             service.observe(reactor, observation);
         }
     }
@@ -364,7 +368,7 @@ impl Connections {
         }
         self.counters.count(route, head.method, status);
         self.answered.push(route);
-        let observation = Observation::Answered {
+        let observation = Observation::Answered(Answered {
             route,
             method: head.method.as_str(),
             path: head.path,
@@ -372,7 +376,7 @@ impl Connections {
             duration_ns: 0,
             request_id: Some(&id),
             cause: cause.as_deref(),
-        };
+        });
         service.observe(reactor, observation);
         Some(bytes)
     }

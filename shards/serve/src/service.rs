@@ -71,26 +71,30 @@ impl Writer<'_> {
     }
 }
 
+/// What the service is told of an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'a> {
+    /// The route it matched.
+    pub route: RouteId,
+    /// As received.
+    pub method: &'a str,
+    /// Its raw path.
+    pub path: &'a str,
+    /// Of the answer.
+    pub status: u16,
+    /// From the end of the request to its answer.
+    pub duration_ns: u64,
+    /// X-Request-Id, if the answer carries one.
+    pub request_id: Option<&'a str>,
+    /// Why, for the log alone.
+    pub cause: Option<&'a str>,
+}
+
 /// What the service is told, for logs.
 #[derive(Debug)]
 pub enum Observation<'a> {
     /// A request was answered.
-    Answered {
-        /// The route it matched.
-        route: RouteId,
-        /// As received.
-        method: &'a str,
-        /// Its raw path.
-        path: &'a str,
-        /// Of the answer.
-        status: u16,
-        /// From the end of the request to its answer.
-        duration_ns: u64,
-        /// X-Request-Id, if the answer carries one.
-        request_id: Option<&'a str>,
-        /// Why, for the log alone.
-        cause: Option<&'a str>,
-    },
+    Answered(Answered<'a>),
     /// A request's own code panicked; it is answered with 500.
     Panicked,
     /// Accepting pauses for want of descriptors or memory.

@@ -49,6 +49,10 @@ impl Service<Memory<Note>> for Echo {
             return Outcome::Later(1);
         }
         assert!(path != "/panic", "on purpose");
+        if path == "/panic-with-responder" {
+            let _responder = context.responder();
+            panic!("on purpose");
+        }
         if path == "/panic-later" {
             let responder = context.responder();
             context.reactor.tasks.spawn(async move {
@@ -73,7 +77,7 @@ impl Service<Memory<Note>> for Echo {
 
     fn observe(&mut self, _: &mut Reactor<Memory<Note>>, observation: Observation<'_>) {
         match observation {
-            Observation::Answered { status, .. } => self.statuses.push(status),
+            Observation::Answered(answered) => self.statuses.push(answered.status),
             Observation::Panicked => self.panics += 1,
             Observation::Drained { cut_off } => self.cut_off = Some(cut_off),
             Observation::AcceptFailed(_) => self.accept_failures += 1,

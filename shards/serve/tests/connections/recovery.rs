@@ -141,3 +141,18 @@ fn bodies_being_received_have_a_budget_that_is_given_back() {
         bench.settle();
     }
 }
+
+#[test]
+fn a_duty_that_a_panic_dropped_answers_no_later_request() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    peer.write(&get("/panic-with-responder"));
+    peer.write(&get("/later1"));
+    bench.settle();
+    // The dropped duty's answer is in the outbox now; it is delivered with the next one.
+    bench.answer("GET /later1 ");
+    let failure = (500, r#"{"error":"Internal server error"}"#.to_owned());
+    assert_eq!(answers(&peer.read()), [failure, (200, "GET /later1 ".to_owned())]);
+    peer.end();
+    bench.assert_clean();
+}
