@@ -173,13 +173,16 @@ fn total(counters: &Counters) -> (u64, u64) {
 }
 
 fn connections(text: &mut Text, groups: &[(String, Snapshot)]) {
-    let rows: [Row; 3] = [
+    let rows: [Row; 4] = [
         ("ringmill_connections", "gauge", "Open connections.", |c| c.connections as f64),
         ("ringmill_connections_accepted_total", "counter", "Connections accepted.", |c| {
             c.connections_accepted as f64
         }),
         ("ringmill_connections_refused_total", "counter", "Connections refused for their number.", |c| {
             c.connections_refused as f64
+        }),
+        ("ringmill_connections_reset_total", "counter", "Connections reset: the client did not read.", |c| {
+            c.connections_reset as f64
         }),
     ];
     each(text, groups, &rows);

@@ -7,7 +7,7 @@ use crate::config::plan::{Access, Plan};
 use ringmill_http1::Limits;
 use ringmill_mesh::{Port, Seat};
 use ringmill_reactor::{Fd, Reactor, StartError, Uring, pin_to};
-use ringmill_serve::{BODIES_BYTES_MAX, Bounds, Observe, Server};
+use ringmill_serve::{BODIES_BYTES_MAX, Bounds, OUTPUT_HOST_BYTES_MAX, Observe, SHARD_BYTES_MIN, Server};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::{Builder, JoinHandle};
@@ -123,7 +123,8 @@ fn bounds(plan: &Plan, connections_max: usize, shards: usize) -> Bounds {
         request_timeout_ns: ns(http.request_timeout),
         idle_timeout_ns: ns(http.idle_timeout),
         requests_max: http.max_requests.unwrap_or(0),
-        bodies_bytes_max: BODIES_BYTES_MAX / shards,
+        bodies_bytes_max: (BODIES_BYTES_MAX / shards).max(SHARD_BYTES_MIN),
+        output_bytes_max: (OUTPUT_HOST_BYTES_MAX / shards).max(SHARD_BYTES_MIN),
         connections_max,
         observe: if plan.log.access == Access::Off { Observe::Exceptions } else { Observe::All },
         slow_ns: slow_ns(plan),

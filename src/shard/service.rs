@@ -85,6 +85,25 @@ impl Constants {
     }
 }
 
+/// What is logged seldom, since whoever causes it may do so as often as he likes.
+#[derive(Clone, Copy, Debug)]
+enum Seldom {
+    AcceptFailed,
+    Unanswered,
+    SlowReaders,
+    Stalled,
+}
+
+/// How long a kind of line is held back after one was logged, nanoseconds.
+const SELDOM_NS: u64 = 10_000_000_000;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Muted {
+    until_ns: u64,
+    /// Since the last line.
+    count: u64,
+}
+
 /// The service of one shard.
 pub(super) struct ShardService<A> {
     shard: usize,
@@ -104,6 +123,7 @@ pub(super) struct ShardService<A> {
     is_leaving: bool,
     is_degraded: bool,
     log_dropped: u64,
+    muted: [Muted; 4],
     /// Set when control asks for it; the shard's loop closes the listeners.
     pub(super) closing: Option<u64>,
 }
@@ -137,6 +157,7 @@ impl<A: Ask> ShardService<A> {
             is_leaving: false,
             is_degraded: false,
             log_dropped: 0,
+            muted: Default::default(),
             closing: None,
         }
     }
@@ -196,6 +217,24 @@ impl<A: Ask> ShardService<A> {
             }
         }
         Outcome::Answered(route)
+    }
+
+    /// Logs one line of a kind at once, and then one in [`SELDOM_NS`] with how many there were.
+    fn log_seldom<D: Driver<Message = Message>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        kind: Seldom,
+        count: u64,
+        line: Line,
+    ) {
+        let now_ns = reactor.now().monotonic_ns;
+        let muted = &mut self.muted[kind as usize];
+        muted.count += count;
+        if now_ns >= muted.until_ns {
+            let count = std::mem::take(&mut muted.count);
+            muted.until_ns = now_ns + SELDOM_NS;
+            self.log(reactor, line.with_number("count", count as f64));
+        }
     }
 
     fn log<D: Driver<Message = Message>>(&mut self, reactor: &mut Reactor<D>, line: Line) {
@@ -368,10 +407,35 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
                 self.log(reactor, line!(Error, "A request's code panicked; it was answered with 500"));
             }
             Observation::AcceptFailed(errno) => {
-                self.log(reactor, line!(Error, "Accepting connections pauses: {errno}; raise the descriptor limit (ulimit -n, LimitNOFILE=)"));
+                let line = line!(
+                    Error,
+                    "Accepting connections pauses: {errno}; raise the descriptor limit (ulimit -n, LimitNOFILE=)"
+                );
+                self.log_seldom(reactor, Seldom::AcceptFailed, 1, line);
             }
-            Observation::TooManyConnections => {
-                self.log(reactor, line!(Warn, "A connection was refused: http.max_connections is reached"));
+            Observation::TooManyConnections { request_id: Some(id) } => {
+                let line = line!(Warn, "A connection was refused: http.max_connections is reached");
+                self.log(reactor, line.with("request_id", id));
+            }
+            Observation::TooManyConnections { request_id: None } => {
+                let line = line!(
+                    Warn,
+                    "Connections were closed without an answer: many more than http.max_connections came at once"
+                );
+                self.log_seldom(reactor, Seldom::Unanswered, 1, line);
+            }
+            Observation::SlowReaders { connections } => {
+                let line = line!(Warn, "Connections were reset: their clients do not read their answers");
+                self.log_seldom(reactor, Seldom::SlowReaders, connections as u64, line);
+            }
+            Observation::Stalled { duration_ns } => {
+                let line = line!(
+                    Warn,
+                    "A core stalled: one turn took {:.3}s, and everybody on it waited",
+                    duration_ns as f64 / 1e9
+                );
+                let line = line.with_number("core", self.shard as f64);
+                self.log_seldom(reactor, Seldom::Stalled, 1, line);
             }
             Observation::Drained { .. } => {
                 // Control looks once a second anyway.

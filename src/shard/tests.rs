@@ -17,6 +17,7 @@ impl<D: Driver<Message = Message>> Handler<D> for Replies {
 
     fn accepted(&mut self, _: &mut Reactor<D>, _: ListenerId, _: Fd) {}
     fn received(&mut self, _: &mut Reactor<D>, _: SocketId, _: u64, _: D::Buffer) {}
+    fn filled(&mut self, _: &mut Reactor<D>, _: SocketId, _: u64, _: Vec<u8>, _: usize) {}
     fn ended(&mut self, _: &mut Reactor<D>, _: SocketId, _: u64, _: End) {}
     fn sent(&mut self, _: &mut Reactor<D>, _: SocketId, _: u64) {}
     fn timer(&mut self, _: &mut Reactor<D>, _: u64) {}

@@ -39,6 +39,8 @@ impl<D: Driver<Message = Note>> Handler<D> for Echo {
         reactor.put_output(socket, out);
     }
 
+    fn filled(&mut self, _: &mut Reactor<D>, _: SocketId, _: u64, _: Vec<u8>, _: usize) {}
+
     fn ended(&mut self, reactor: &mut Reactor<D>, socket: SocketId, _: u64, _: End) {
         reactor.close(socket);
     }

@@ -23,6 +23,23 @@ pub const RECEIVE_BUFFERS: u16 = 512;
 /// Bytes of one receive buffer.
 pub const RECEIVE_BUFFER_BYTES: usize = 4096;
 
+/// How large a core's ring is. The product's is [`RingSizes::default`]; tests make small ones to see their bounds passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RingSizes {
+    /// See [`SUBMISSIONS`]; a power of two.
+    pub submissions: u32,
+    /// See [`COMPLETIONS`]; a power of two, not smaller than `submissions`.
+    pub completions: u32,
+    /// See [`RECEIVE_BUFFERS`]; a power of two.
+    pub receive_buffers: u16,
+}
+
+impl Default for RingSizes {
+    fn default() -> Self {
+        RingSizes { submissions: SUBMISSIONS, completions: COMPLETIONS, receive_buffers: RECEIVE_BUFFERS }
+    }
+}
+
 /// Output buffers that are kept for reuse by a core. Beyond it they are freed.
 pub const SPARE_OUTPUTS: usize = 256;
 

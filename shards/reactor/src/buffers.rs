@@ -4,7 +4,7 @@
 //! the lease puts the buffer back into the ring; nothing else touches either.
 #![allow(unsafe_code)]
 
-use crate::bounds::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
+use crate::bounds::RECEIVE_BUFFER_BYTES;
 use io_uring::types::BufRingEntry;
 use std::cell::Cell;
 use std::ops::Deref;
@@ -13,16 +13,23 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Memory of all buffers and of the ring through which the kernel takes them.
 pub(crate) struct Region {
-    /// Page-aligned, `RECEIVE_BUFFERS` entries.
+    /// Page-aligned, `count` entries.
     ring: *mut BufRingEntry,
-    ring_map_bytes: usize,
-    /// `RECEIVE_BUFFERS` × `RECEIVE_BUFFER_BYTES`.
+    /// `count` × `RECEIVE_BUFFER_BYTES`.
     data: *mut u8,
+    /// How many there are; a power of two.
+    count: u16,
     /// Entries given to the kernel so far, modulo 2^16.
     tail: Cell<u16>,
 }
 
-const DATA_BYTES: usize = RECEIVE_BUFFERS as usize * RECEIVE_BUFFER_BYTES;
+fn ring_bytes(count: u16) -> usize {
+    usize::from(count) * size_of::<BufRingEntry>()
+}
+
+fn data_bytes(count: u16) -> usize {
+    usize::from(count) * RECEIVE_BUFFER_BYTES
+}
 
 fn map(bytes: usize) -> std::io::Result<*mut u8> {
     // SAFETY: an anonymous mapping at an address of the kernel's choice.
@@ -44,18 +51,18 @@ fn map(bytes: usize) -> std::io::Result<*mut u8> {
 
 impl Region {
     /// Maps the memory; no buffer is the kernel's yet.
-    pub(crate) fn new() -> std::io::Result<Rc<Region>> {
-        let ring_map_bytes = RECEIVE_BUFFERS as usize * size_of::<BufRingEntry>();
-        let ring = map(ring_map_bytes)?;
-        let data = match map(DATA_BYTES) {
+    pub(crate) fn new(count: u16) -> std::io::Result<Rc<Region>> {
+        assert!(count.is_power_of_two());
+        let ring = map(ring_bytes(count))?;
+        let data = match map(data_bytes(count)) {
             Ok(data) => data,
             Err(error) => {
                 // SAFETY: mapped above, of that size, used by nobody.
-                unsafe { libc::munmap(ring.cast(), ring_map_bytes) };
+                unsafe { libc::munmap(ring.cast(), ring_bytes(count)) };
                 return Err(error);
             }
         };
-        Ok(Rc::new(Region { ring: ring.cast(), ring_map_bytes, data, tail: Cell::new(0) }))
+        Ok(Rc::new(Region { ring: ring.cast(), data, count, tail: Cell::new(0) }))
     }
 
     /// Address of the ring, for registering it.
@@ -65,7 +72,7 @@ impl Region {
 
     /// Gives all buffers to the kernel. Called once, after the ring was registered.
     pub(crate) fn provide_all(&self) {
-        for id in 0..RECEIVE_BUFFERS {
+        for id in 0..self.count {
             self.provide(id);
         }
     }
@@ -73,8 +80,8 @@ impl Region {
     /// Gives one buffer to the kernel.
     fn provide(&self, id: u16) {
         let tail = self.tail.get();
-        let index = (tail & (RECEIVE_BUFFERS - 1)) as usize;
-        // SAFETY: `index` and `id` are below RECEIVE_BUFFERS, so both pointers stay inside their mappings; the entry
+        let index = (tail & (self.count - 1)) as usize;
+        // SAFETY: `index` and `id` are below `count`, so both pointers stay inside their mappings; the entry
         // at the tail is ours until the tail is published below. The tail shares the first entry's reserved field,
         // which `set_*` does not touch.
         unsafe {
@@ -97,8 +104,8 @@ impl Drop for Region {
         // SAFETY: both were mapped in `new` with these sizes. The ring was closed before the last reference went
         // (see `Uring`), so the kernel writes here no more.
         unsafe {
-            libc::munmap(self.ring.cast(), self.ring_map_bytes);
-            libc::munmap(self.data.cast(), DATA_BYTES);
+            libc::munmap(self.ring.cast(), ring_bytes(self.count));
+            libc::munmap(self.data.cast(), data_bytes(self.count));
         }
     }
 }
@@ -113,7 +120,7 @@ pub struct Lease {
 impl Lease {
     /// The lease on the buffer `id`, which a completion just reported with `length` bytes.
     pub(crate) fn new(region: &Rc<Region>, id: u16, length: u32) -> Lease {
-        assert!(id < RECEIVE_BUFFERS && length as usize <= RECEIVE_BUFFER_BYTES);
+        assert!(id < region.count && length as usize <= RECEIVE_BUFFER_BYTES);
         Lease { region: region.clone(), id, length }
     }
 }

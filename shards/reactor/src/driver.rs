@@ -52,9 +52,11 @@ pub enum Kind {
     Receive = 2,
     /// [`Operation::Send`]
     Send = 3,
+    /// [`Operation::Fill`]
+    Fill = 4,
 }
 
-/// What a shard asks for. A token has at most one operation of each kind under way.
+/// What a shard asks for. A token has at most one operation of each kind under way, and never a receive and a fill.
 #[derive(Debug)]
 pub enum Operation {
     /// Accept connections until told otherwise: one completion each; the last has `more == false`.
@@ -66,6 +68,15 @@ pub enum Operation {
     Receive {
         /// A connected socket.
         fd: Fd,
+    },
+    /// Receive once, into `buffer[start..]`; one completion.
+    Fill {
+        /// A connected socket.
+        fd: Fd,
+        /// Owned by the driver until its completion.
+        buffer: Vec<u8>,
+        /// Where the received bytes go; less than the length.
+        start: usize,
     },
     /// Send `buffer[start..]`; one completion, which may report fewer bytes.
     Send {
@@ -104,6 +115,15 @@ pub enum Completion<B> {
         result: Result<Option<B>, Errno>,
         /// Whether the operation goes on.
         more: bool,
+    },
+    /// How many bytes came into the buffer (0: the peer has sent its last byte), and the buffer.
+    Filled {
+        /// The operation's token.
+        token: Token,
+        /// Bytes from the operation's `start` on.
+        result: Result<usize, Errno>,
+        /// The buffer that was given.
+        buffer: Vec<u8>,
     },
     /// How many bytes of the buffer left, and the buffer.
     Sent {
@@ -169,6 +189,8 @@ pub trait Driver {
 
     /// shutdown(2). A failure (the peer is gone) is of no interest.
     fn shutdown(&mut self, fd: Fd, direction: Direction);
+    /// Has close(2) reset the connection: what the kernel holds for the peer is thrown away.
+    fn reset_on_close(&mut self, fd: Fd);
     /// close(2), without waiting.
     fn close(&mut self, fd: Fd);
     /// The address of the connection's other end, if it is still known.

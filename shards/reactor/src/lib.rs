@@ -30,7 +30,8 @@ pub use driver::{
 };
 pub use net::{ListenError, Listener, listen};
 pub use pin::{available_cpus, pin_to};
-pub use sockets::{End, SocketId};
+pub use ring::Pressure;
+pub use sockets::{End, SocketId, Troubles};
 pub use tasks::{Tasks, Waiter, Waiters};
 pub use timers::{TimerId, Timers};
 pub use turn::{Handler, ListenerId, Reactor, Turns};

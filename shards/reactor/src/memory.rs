@@ -31,8 +31,13 @@ struct Socket {
     /// The shard has shut its side down.
     is_shut: bool,
     is_closed: bool,
+    resets_on_close: bool,
     receiving: Option<Token>,
     receive_cancelled: bool,
+    /// The cancelled receive has brought something since.
+    was_late: bool,
+    filling: Option<(Token, Vec<u8>, usize)>,
+    fill_cancelled: bool,
     sending: Option<(Token, Vec<u8>, usize)>,
     send_cancelled: bool,
 }
@@ -68,6 +73,7 @@ struct State<M> {
     shards: Vec<Shard<M>>,
     receive_bytes_max: usize,
     send_bytes_max: usize,
+    receives_late: bool,
 }
 
 /// Everything outside the shards.
@@ -106,6 +112,7 @@ impl<M> World<M> {
                 shards: (0..shards).map(shard).collect(),
                 receive_bytes_max: 4096,
                 send_bytes_max: usize::MAX,
+                receives_late: false,
             })),
         }
     }
@@ -120,6 +127,11 @@ impl<M> World<M> {
         let mut state = self.state.borrow_mut();
         state.receive_bytes_max = receive_bytes_max;
         state.send_bytes_max = send_bytes_max;
+    }
+
+    /// A receive that is cancelled brings what is there once more before it ends.
+    pub fn set_late_receives(&self, receives_late: bool) {
+        self.state.borrow_mut().receives_late = receives_late;
     }
 
     /// The next accept of a shard fails.
@@ -206,6 +218,11 @@ impl<M> Peer<M> {
         self.with(|socket| socket.is_closed)
     }
 
+    /// Whether the shard's close has reset the connection.
+    pub fn is_reset(&self) -> bool {
+        self.with(|socket| socket.is_closed && socket.resets_on_close)
+    }
+
     /// Bytes that wait to be received by the shard.
     pub fn unreceived(&self) -> usize {
         self.with(|socket| socket.inbound.len())
@@ -269,7 +286,7 @@ impl<M> Memory<M> {
 
     fn receives(&self, fd: i32) -> Option<Completion<MemoryBuffer<M>>> {
         let mut state = self.state.borrow_mut();
-        let State { sockets, shards, receive_bytes_max, .. } = &mut *state;
+        let State { sockets, shards, receive_bytes_max, receives_late, .. } = &mut *state;
         let socket = sockets.get_mut(&fd)?;
         let token = socket.receiving?;
         let end = |socket: &mut Socket, result| {
@@ -280,7 +297,9 @@ impl<M> Memory<M> {
         if socket.reset {
             return end(socket, Err(Errno(libc::ECONNRESET)));
         }
-        if socket.receive_cancelled {
+        let is_late = *receives_late && !socket.inbound.is_empty() && !socket.was_late;
+        if socket.receive_cancelled && !is_late {
+            socket.was_late = false;
             return end(socket, Err(Errno(libc::ECANCELED)));
         }
         if !socket.inbound.is_empty() {
@@ -289,6 +308,7 @@ impl<M> Memory<M> {
                 return end(socket, Err(Errno(libc::ENOBUFS)));
             }
             *free -= 1;
+            socket.was_late = socket.receive_cancelled;
             let count = socket.inbound.len().min(*receive_bytes_max);
             let bytes = socket.inbound.drain(..count).collect();
             let buffer = MemoryBuffer { bytes, state: self.state.clone(), shard: self.shard };
@@ -298,6 +318,29 @@ impl<M> Memory<M> {
             return end(socket, Ok(None));
         }
         None
+    }
+
+    fn fills(&self, fd: i32) -> Option<Completion<MemoryBuffer<M>>> {
+        let mut state = self.state.borrow_mut();
+        let receive_bytes_max = state.receive_bytes_max;
+        let socket = state.sockets.get_mut(&fd)?;
+        let is_over = socket.reset || socket.fill_cancelled || socket.peer_ended;
+        if socket.inbound.is_empty() && !is_over {
+            return None;
+        }
+        let (token, mut buffer, start) = socket.filling.take()?;
+        let result = if socket.reset {
+            Err(Errno(libc::ECONNRESET))
+        } else if std::mem::take(&mut socket.fill_cancelled) {
+            Err(Errno(libc::ECANCELED))
+        } else {
+            let count = socket.inbound.len().min(buffer.len() - start).min(receive_bytes_max);
+            for (to, from) in buffer[start..].iter_mut().zip(socket.inbound.drain(..count)) {
+                *to = from;
+            }
+            Ok(count)
+        };
+        Some(Completion::Filled { token, result, buffer })
     }
 
     fn sends(&self, fd: i32) -> Option<Completion<MemoryBuffer<M>>> {
@@ -349,7 +392,15 @@ impl<M> Driver for Memory<M> {
             Operation::Receive { fd } => {
                 let socket = sockets.get_mut(&fd.0).expect("receives on an open socket");
                 assert!(socket.receiving.is_none() && !socket.is_closed, "one receive at a time");
+                assert!(socket.filling.is_none(), "no receive beside a fill");
                 socket.receiving = Some(token);
+            }
+            Operation::Fill { fd, buffer, start } => {
+                let socket = sockets.get_mut(&fd.0).expect("receives on an open socket");
+                assert!(socket.receiving.is_none() && !socket.is_closed, "no fill beside a receive");
+                assert!(socket.filling.is_none(), "one fill at a time");
+                assert!(start < buffer.len(), "a fill has room");
+                socket.filling = Some((token, buffer, start));
             }
             Operation::Send { fd, buffer, start } => {
                 shards[self.shard].sends += 1;
@@ -361,6 +412,13 @@ impl<M> Driver for Memory<M> {
             Operation::Cancel { kind: Kind::Receive } => {
                 if let Some(socket) = sockets.values_mut().find(|socket| socket.receiving == Some(token)) {
                     socket.receive_cancelled = true;
+                }
+            }
+            Operation::Cancel { kind: Kind::Fill } => {
+                let fills =
+                    |socket: &&mut Socket| socket.filling.as_ref().is_some_and(|each| each.0 == token);
+                if let Some(socket) = sockets.values_mut().find(fills) {
+                    socket.fill_cancelled = true;
                 }
             }
             Operation::Cancel { kind: Kind::Send } => {
@@ -384,6 +442,7 @@ impl<M> Driver for Memory<M> {
         for fd in mine {
             completions.extend(self.sends(fd));
             completions.extend(self.receives(fd));
+            completions.extend(self.fills(fd));
         }
         self.state.borrow_mut().shards[self.shard].happened = completions.len() - before;
     }
@@ -402,14 +461,23 @@ impl<M> Driver for Memory<M> {
         }
     }
 
+    fn reset_on_close(&mut self, fd: Fd) {
+        if let Some(socket) = self.state.borrow_mut().sockets.get_mut(&fd.0) {
+            socket.resets_on_close = true;
+        }
+    }
+
     fn close(&mut self, fd: Fd) {
         if let Some(socket) = self.state.borrow_mut().sockets.get_mut(&fd.0) {
             assert!(
-                socket.receiving.is_none() && socket.sending.is_none(),
+                socket.receiving.is_none() && socket.filling.is_none() && socket.sending.is_none(),
                 "closed after its last completion"
             );
             assert!(!socket.is_closed, "closed once");
             socket.is_closed = true;
+            if socket.resets_on_close {
+                socket.outbound.clear();
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The io_uring itself: made on the thread that owns it, entered once a turn.
 #![allow(unsafe_code)]
 
-use crate::bounds::{COMPLETIONS, RECEIVE_BUFFERS, SUBMISSIONS};
+use crate::bounds::RingSizes;
 use crate::buffers::Region;
 use crate::driver::Errno;
 use crate::syscalls;
@@ -27,24 +27,34 @@ pub(crate) struct Ring {
     enter_flags: u32,
     /// Entries that found the submission queue full; they go first.
     backlog: VecDeque<squeue::Entry>,
+    pressure: Pressure,
     buffers: Rc<Region>,
+}
+
+/// How often a queue of the ring was too small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pressure {
+    /// Entries that found the submission queue full.
+    pub submissions: u64,
+    /// Turns that found completions kept by the kernel for want of room.
+    pub completions: u64,
 }
 
 impl Ring {
     /// Makes the ring on this thread, which must be the only one that uses it.
-    pub(crate) fn new() -> std::io::Result<Ring> {
+    pub(crate) fn new(sizes: RingSizes) -> std::io::Result<Ring> {
         let ring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
             .setup_submit_all()
-            .setup_cqsize(COMPLETIONS)
-            .build(SUBMISSIONS)?;
-        let buffers = Region::new()?;
-        // SAFETY: the region is page-aligned, has RECEIVE_BUFFERS entries, and outlives the ring (see `Drop`).
+            .setup_cqsize(sizes.completions)
+            .build(sizes.submissions)?;
+        let buffers = Region::new(sizes.receive_buffers)?;
+        // SAFETY: the region is page-aligned, has `receive_buffers` entries, and outlives the ring (see `Drop`).
         unsafe {
             ring.submitter().register_buf_ring_with_flags(
                 buffers.ring_address(),
-                RECEIVE_BUFFERS,
+                sizes.receive_buffers,
                 BUFFER_GROUP,
                 0,
             )?;
@@ -54,7 +64,14 @@ impl Ring {
             Ok(index) => (index, ENTER_REGISTERED_RING),
             Err(_) => (ring.as_raw_fd() as u32, 0),
         };
-        Ok(Ring { ring, enter_fd, enter_flags, backlog: VecDeque::new(), buffers })
+        Ok(Ring {
+            ring,
+            enter_fd,
+            enter_flags,
+            backlog: VecDeque::new(),
+            pressure: Pressure::default(),
+            buffers,
+        })
     }
 
     /// What the kernel offers: `Err` names the first missing operation.
@@ -84,6 +101,11 @@ impl Ring {
         &self.buffers
     }
 
+    /// How often a queue was too small.
+    pub(crate) fn pressure(&self) -> Pressure {
+        self.pressure
+    }
+
     /// The descriptor that other rings post to.
     pub(crate) fn descriptor(&self) -> RawFd {
         self.ring.as_raw_fd()
@@ -94,6 +116,7 @@ impl Ring {
         if self.backlog.is_empty() && self.try_push(&entry) {
             return;
         }
+        self.pressure.submissions += 1;
         self.backlog.push_back(entry);
         self.submit_backlog();
     }
@@ -142,6 +165,7 @@ impl Ring {
 
     /// Takes at most `most` completions.
     pub(crate) fn reap(&mut self, most: usize, mut each: impl FnMut(cqueue::Entry)) -> usize {
+        self.pressure.completions += u64::from(self.ring.submission().cq_overflow());
         let mut taken = 0;
         let mut queue = self.ring.completion();
         while taken < most {

@@ -27,6 +27,15 @@ enum Receiving {
     Stopping,
     /// Ended for want of buffers; armed again at the end of the turn.
     Starved,
+    /// Single-shot, into a buffer of the owner's from here on.
+    Filling(usize),
+}
+
+/// A buffer that waits for the multishot receive to end.
+#[derive(Debug)]
+struct Fill {
+    buffer: Vec<u8>,
+    start: usize,
 }
 
 #[derive(Debug)]
@@ -37,7 +46,14 @@ struct Socket {
     output: Vec<u8>,
     /// Of the buffer under way: where its unsent part starts, and its length. `None`: no send is under way.
     sending: Option<(usize, usize)>,
+    /// When the kernel last took bytes of this socket's, or was first given some, monotonic nanoseconds.
+    moved_ns: u64,
     receiving: Receiving,
+    /// Bytes came since the receive was armed.
+    fed: bool,
+    /// In how many flushes on end, up to the given one, its receive was armed and found no buffer.
+    hunger: (u32, u64),
+    fill: Option<Box<Fill>>,
     paused: bool,
     /// The peer's stream has ended: no receive is armed again.
     ended: bool,
@@ -56,6 +72,19 @@ struct Slot {
 
 const GENERATIONS: u32 = 1 << 28;
 
+/// How often the ordinary troubles of a socket were met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Troubles {
+    /// Receives that ended because no buffer was free.
+    pub starved: u64,
+    /// The most turns on end in which one receive found no buffer.
+    pub hunger_max: u32,
+    /// Receives that the kernel ended without a reason that concerns the stream, and that were armed again.
+    pub rearmed: u64,
+    /// Sends that took less than they were given.
+    pub short_sends: u64,
+}
+
 /// What became of a completion.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
@@ -67,13 +96,28 @@ pub(crate) enum Sent {
     Failed(Errno),
 }
 
+/// What came of a fill.
+#[derive(Debug)]
+pub(crate) enum Filled {
+    /// The owner's buffer, and where the new bytes start.
+    Bytes(Vec<u8>, usize),
+    /// There were none.
+    Ended(End),
+}
+
 /// The sockets of one shard.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
     slots: Vec<Slot>,
     free: Vec<u32>,
     dirty: Vec<Token>,
-    starved: Vec<Token>,
+    /// Receives without a buffer: those that had got nothing, and the others.
+    starved: [Vec<Token>; 2],
+    /// Of all sockets: bytes written and not yet taken by the kernel.
+    unsent_bytes: usize,
+    pub(crate) troubles: Troubles,
+    /// Counts calls of [`Sockets::flush`].
+    flushes: u64,
     spare: Vec<Vec<u8>>,
     open: usize,
 }
@@ -86,7 +130,11 @@ impl Sockets {
             user,
             output: Vec::new(),
             sending: None,
+            moved_ns: 0,
             receiving: Receiving::Armed,
+            fed: false,
+            hunger: (0, 0),
+            fill: None,
             paused: false,
             ended: false,
             closing: false,
@@ -115,7 +163,7 @@ impl Sockets {
 
     /// Whether outputs or receives wait for the flush.
     pub(crate) fn needs_flush(&self) -> bool {
-        !self.dirty.is_empty() || !self.starved.is_empty()
+        !self.dirty.is_empty() || self.starved.iter().any(|starved| !starved.is_empty())
     }
 
     fn get(&mut self, id: SocketId) -> Option<&mut Socket> {
@@ -137,6 +185,7 @@ impl Sockets {
             Some(socket) => std::mem::take(&mut socket.output),
             None => Vec::new(),
         };
+        self.unsent_bytes -= output.len();
         if output.capacity() == 0 { self.spare.pop().unwrap_or_default() } else { output }
     }
 
@@ -144,7 +193,9 @@ impl Sockets {
     pub(crate) fn put_output(&mut self, id: SocketId, output: Vec<u8>) {
         match self.get(id) {
             Some(socket) if !output.is_empty() && !socket.closing => {
+                let bytes = output.len();
                 socket.output = output;
+                self.unsent_bytes += bytes;
                 self.mark_dirty(id);
             }
             _ => self.recycle(output),
@@ -174,6 +225,16 @@ impl Sockets {
         self.get(id).map_or(0, |socket| {
             socket.output.len() + socket.sending.map_or(0, |(start, length)| length - start)
         })
+    }
+
+    /// [`Sockets::unsent`] of all sockets together.
+    pub(crate) fn unsent_total(&self) -> usize {
+        self.unsent_bytes
+    }
+
+    /// Since when the kernel has taken nothing of what is being sent, monotonic nanoseconds; `None`: nothing is.
+    pub(crate) fn stalled_since_ns(&mut self, id: SocketId) -> Option<u64> {
+        self.get(id).filter(|socket| socket.sending.is_some()).map(|socket| socket.moved_ns)
     }
 
     /// Asks to be told once when all is sent; false: it is already.
@@ -214,9 +275,45 @@ impl Sockets {
         socket.paused = false;
         if socket.receiving == Receiving::Off && !socket.ended && !socket.closing {
             socket.receiving = Receiving::Armed;
+            socket.fed = false;
             let fd = socket.fd;
             driver.submit(id, Operation::Receive { fd });
         }
+    }
+
+    /// Receives once into `buffer[start..]`, as soon as the multishot receive has ended. Until then what that one still
+    /// brings goes to the owner, who has to take the buffer back first.
+    pub(crate) fn receive_into<D: Driver>(
+        &mut self,
+        driver: &mut D,
+        id: SocketId,
+        buffer: Vec<u8>,
+        start: usize,
+    ) {
+        debug_assert!(start < buffer.len(), "there is room for a byte");
+        let Some(socket) = self.get(id) else { return };
+        if socket.ended || socket.closing {
+            return;
+        }
+        match socket.receiving {
+            Receiving::Off | Receiving::Starved => {
+                socket.receiving = Receiving::Filling(start);
+                let fd = socket.fd;
+                driver.submit(id, Operation::Fill { fd, buffer, start });
+            }
+            Receiving::Armed => {
+                socket.receiving = Receiving::Stopping;
+                socket.fill = Some(Box::new(Fill { buffer, start }));
+                driver.submit(id, Operation::Cancel { kind: Kind::Receive });
+            }
+            Receiving::Stopping => socket.fill = Some(Box::new(Fill { buffer, start })),
+            Receiving::Filling(_) => debug_assert!(false, "one fill at a time"),
+        }
+    }
+
+    /// Takes back the buffer of [`Sockets::receive_into`], as it was given, if its receive has not started.
+    pub(crate) fn take_back(&mut self, id: SocketId) -> Option<Vec<u8>> {
+        self.get(id)?.fill.take().map(|fill| fill.buffer)
     }
 
     /// Ends the stream towards the peer once everything is sent; receiving goes on.
@@ -233,17 +330,23 @@ impl Sockets {
             return;
         }
         socket.closing = true;
-        let (fd, receiving, is_sending) = (socket.fd, socket.receiving, socket.sending.is_some());
+        let (fd, receiving) = (socket.fd, socket.receiving);
+        let sending = socket.sending.map(|(start, length)| length - start);
         let output = std::mem::take(&mut socket.output);
+        socket.fill = None;
         if receiving == Receiving::Armed {
             socket.receiving = Receiving::Stopping;
         }
+        // What is being sent is given up here: its completion counts for nobody.
+        self.unsent_bytes -= output.len() + sending.unwrap_or(0);
         self.recycle(output);
         driver.shutdown(fd, Direction::Both);
-        if receiving == Receiving::Armed {
-            driver.submit(id, Operation::Cancel { kind: Kind::Receive });
+        match receiving {
+            Receiving::Armed => driver.submit(id, Operation::Cancel { kind: Kind::Receive }),
+            Receiving::Filling(_) => driver.submit(id, Operation::Cancel { kind: Kind::Fill }),
+            Receiving::Off | Receiving::Stopping | Receiving::Starved => {}
         }
-        if is_sending {
+        if sending.is_some() {
             driver.submit(id, Operation::Cancel { kind: Kind::Send });
         }
         self.release_if_done(driver, id);
@@ -264,7 +367,8 @@ impl Sockets {
         self.open -= 1;
     }
 
-    /// Takes note of a completed receive. The owner is told unless the socket is closing: then `None`.
+    /// Takes note of a completed receive. The owner is told unless the socket is closing: then `None`. When he has been told,
+    /// [`Sockets::rearm`] goes on.
     pub(crate) fn received<D: Driver>(
         &mut self,
         driver: &mut D,
@@ -274,36 +378,97 @@ impl Sockets {
         is_end: bool,
     ) -> Option<u64> {
         let socket = self.get(id)?;
-        let user = socket.user;
-        let closing = socket.closing;
+        let (user, is_closing) = (socket.user, socket.closing);
+        socket.fed |= failure.is_none();
         if is_end {
             socket.ended = true;
+            socket.fill = None;
         }
         if !more {
-            let starved = failure == Some(Errno(libc::ENOBUFS));
-            socket.receiving = Receiving::Off;
-            if socket.closing {
-                self.release_if_done(driver, id);
-            } else if !socket.ended && !socket.paused {
-                // Without buffers it waits for the end of the turn, when buffers have come back; ended for another
-                // reason (the kernel may do that at any time), it goes on at once.
-                if starved {
-                    socket.receiving = Receiving::Starved;
-                    self.starved.push(id);
-                } else {
-                    socket.receiving = Receiving::Armed;
-                    let fd = socket.fd;
-                    driver.submit(id, Operation::Receive { fd });
+            // What the kernel ended without a reason that concerns the stream, it may end at any time.
+            let is_starved = failure == Some(Errno(libc::ENOBUFS));
+            socket.receiving = if is_starved { Receiving::Starved } else { Receiving::Off };
+            let is_rearmed = !is_starved && !is_end && failure != Some(Errno(libc::ECANCELED));
+            self.troubles.starved += u64::from(is_starved);
+            self.troubles.rearmed += u64::from(is_rearmed);
+            self.release_if_done(driver, id);
+        }
+        (!is_closing).then_some(user)
+    }
+
+    /// Starts the receive that has to follow the one that has ended, if its owner has not done so.
+    pub(crate) fn rearm<D: Driver>(&mut self, driver: &mut D, id: SocketId) {
+        let flushes = self.flushes;
+        let Some(socket) = self.get(id) else { return };
+        if socket.closing || socket.ended {
+            return;
+        }
+        match socket.receiving {
+            Receiving::Off | Receiving::Starved if socket.fill.is_some() => {
+                if let Some(fill) = socket.fill.take() {
+                    let Fill { buffer, start } = *fill;
+                    self.receive_into(driver, id, buffer, start);
                 }
             }
+            // Without buffers it waits for the end of the turn, when buffers have come back.
+            Receiving::Starved => {
+                let fed = usize::from(socket.fed);
+                let (count, flush) = socket.hunger;
+                let is_on_end = fed == 0 && flush + 1 == flushes;
+                socket.hunger = (if is_on_end { count + 1 } else { 1 }, flushes);
+                let hunger = socket.hunger.0;
+                self.troubles.hunger_max = self.troubles.hunger_max.max(hunger);
+                self.starved[fed].push(id);
+            }
+            Receiving::Off if !socket.paused => {
+                socket.receiving = Receiving::Armed;
+                socket.fed = false;
+                let fd = socket.fd;
+                driver.submit(id, Operation::Receive { fd });
+            }
+            _ => {}
         }
-        (!closing).then_some(user)
+    }
+
+    /// Takes note of a completed fill: what the owner is told, and its buffer up to the last byte that came. `None`: nothing.
+    pub(crate) fn filled<D: Driver>(
+        &mut self,
+        driver: &mut D,
+        id: SocketId,
+        result: Result<usize, Errno>,
+        mut buffer: Vec<u8>,
+    ) -> Option<(u64, Filled)> {
+        let socket = self.get(id)?;
+        let Receiving::Filling(start) = std::mem::replace(&mut socket.receiving, Receiving::Off) else {
+            debug_assert!(false, "a slot is released after its last completion");
+            return None;
+        };
+        if socket.closing {
+            self.release_if_done(driver, id);
+            return None;
+        }
+        let user = socket.user;
+        let outcome = match result {
+            Ok(0) => Filled::Ended(End::Closed),
+            Ok(count) => {
+                buffer.truncate(start + count);
+                return Some((user, Filled::Bytes(buffer, start)));
+            }
+            Err(Errno(libc::EINTR | libc::EAGAIN)) => {
+                self.receive_into(driver, id, buffer, start);
+                return None;
+            }
+            Err(errno) => Filled::Ended(End::Failed(errno)),
+        };
+        socket.ended = true;
+        Some((user, outcome))
     }
 
     /// Takes note of a completed send: goes on with what is left of the buffer.
     pub(crate) fn sent<D: Driver>(
         &mut self,
         driver: &mut D,
+        now_ns: u64,
         id: SocketId,
         result: Result<usize, Errno>,
         buffer: Vec<u8>,
@@ -325,16 +490,22 @@ impl Sockets {
             Err(errno) => {
                 socket.ended = true;
                 let output = std::mem::take(&mut socket.output);
+                self.unsent_bytes -= output.len() + (length - start);
                 self.recycle(output);
                 self.recycle(buffer);
                 return Some((user, Sent::Failed(errno)));
             }
         };
         let start = start + sent;
+        if sent > 0 {
+            socket.moved_ns = now_ns;
+        }
         if start < length {
             socket.sending = Some((start, length));
             let fd = socket.fd;
             driver.submit(id, Operation::Send { fd, buffer, start });
+            self.unsent_bytes -= sent;
+            self.troubles.short_sends += 1;
             return Some((user, Sent::Quiet));
         }
         let outcome = if socket.output.is_empty() && std::mem::take(&mut socket.notify) {
@@ -343,6 +514,7 @@ impl Sockets {
             Sent::Quiet
         };
         let has_output = !socket.output.is_empty();
+        self.unsent_bytes -= sent;
         self.recycle(buffer);
         if has_output {
             self.mark_dirty(id);
@@ -350,8 +522,9 @@ impl Sockets {
         Some((user, outcome))
     }
 
-    /// Gives every output to the driver, one send each, and arms receives that found no buffer.
-    pub(crate) fn flush<D: Driver>(&mut self, driver: &mut D) {
+    /// Gives every output to the driver, one send each, and arms receives that found no buffer, those that had got nothing
+    /// first.
+    pub(crate) fn flush<D: Driver>(&mut self, driver: &mut D, now_ns: u64) {
         for index in 0..self.dirty.len() {
             let id = self.dirty[index];
             let Some(socket) = self.get(id) else { continue };
@@ -361,11 +534,20 @@ impl Sockets {
             }
             let buffer = std::mem::take(&mut socket.output);
             socket.sending = Some((0, buffer.len()));
+            socket.moved_ns = now_ns;
             let fd = socket.fd;
             driver.submit(id, Operation::Send { fd, buffer, start: 0 });
         }
         self.dirty.clear();
-        for id in std::mem::take(&mut self.starved) {
+        self.flushes += 1;
+        if self.starved.iter().any(|starved| !starved.is_empty()) {
+            self.feed(driver);
+        }
+    }
+
+    #[cold]
+    fn feed<D: Driver>(&mut self, driver: &mut D) {
+        for id in std::mem::take(&mut self.starved).into_iter().flatten() {
             let Some(socket) = self.get(id) else { continue };
             if socket.receiving != Receiving::Starved {
                 continue;
@@ -373,6 +555,7 @@ impl Sockets {
             socket.receiving = Receiving::Off;
             if !socket.closing && !socket.paused {
                 socket.receiving = Receiving::Armed;
+                socket.fed = false;
                 let fd = socket.fd;
                 driver.submit(id, Operation::Receive { fd });
             }

@@ -19,6 +19,14 @@ pub(crate) fn shutdown(fd: Fd, direction: Direction) {
     unsafe { libc::shutdown(fd.0, how) };
 }
 
+/// SO_LINGER of zero seconds.
+pub(crate) fn reset_on_close(fd: Fd) {
+    // SAFETY: the borrow ends before this function returns, while the caller keeps the descriptor open.
+    let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd.0) };
+    // It fails only for a connection that is gone.
+    let _ = socket2::SockRef::from(&borrowed).set_linger(Some(std::time::Duration::ZERO));
+}
+
 /// close(2).
 pub(crate) fn close(fd: Fd) {
     // SAFETY: takes no pointer; the caller owns the descriptor and forgets it.

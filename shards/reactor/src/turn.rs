@@ -3,7 +3,7 @@
 
 use crate::bounds::{ACCEPT_BACKOFF_NS, COMPLETIONS_PER_TURN, MESSAGES_PER_TURN, TASKS_PER_TURN};
 use crate::driver::{Completion, Driver, Errno, Fd, Kind, Mail, Now, Operation, Token, Wait};
-use crate::sockets::{End, Sent, SocketId, Sockets};
+use crate::sockets::{End, Filled, Sent, SocketId, Sockets, Troubles};
 use crate::tasks::Tasks;
 use crate::timers::{TimerId, Timers};
 
@@ -16,6 +16,16 @@ pub trait Handler<D: Driver> {
     fn accepted(&mut self, reactor: &mut Reactor<D>, listener: ListenerId, fd: Fd);
     /// Bytes from the socket that was opened with `user`.
     fn received(&mut self, reactor: &mut Reactor<D>, socket: SocketId, user: u64, bytes: D::Buffer);
+    /// Bytes from the socket in a buffer that was given with [`Reactor::receive_into`]: `buffer[start..]`. Receiving stands
+    /// still until it is called again, or [`Reactor::resume`].
+    fn filled(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        socket: SocketId,
+        user: u64,
+        buffer: Vec<u8>,
+        start: usize,
+    );
     /// No more bytes will come.
     fn ended(&mut self, reactor: &mut Reactor<D>, socket: SocketId, user: u64, end: End);
     /// Everything is sent, which the handler had asked to be told.
@@ -99,6 +109,11 @@ impl<D: Driver> Reactor<D> {
         self.sockets.count()
     }
 
+    /// How often the ordinary troubles of a socket were met.
+    pub fn troubles(&self) -> Troubles {
+        self.sockets.troubles
+    }
+
     /// Starts accepting on a listening socket, which the reactor owns from now on.
     pub fn add_listener(&mut self, fd: Fd) -> ListenerId {
         let id = self.listeners.len();
@@ -174,6 +189,16 @@ impl<D: Driver> Reactor<D> {
         self.sockets.unsent(socket)
     }
 
+    /// Bytes of all sockets, written and not yet taken by the kernel.
+    pub fn unsent_total(&self) -> usize {
+        self.sockets.unsent_total()
+    }
+
+    /// Since when the kernel has taken nothing of what is being sent; `None`: nothing is.
+    pub fn stalled_since_ns(&mut self, socket: SocketId) -> Option<u64> {
+        self.sockets.stalled_since_ns(socket)
+    }
+
     /// Has [`Handler::sent`] called once when all is sent; false: nothing is unsent, it won't be called.
     pub fn notify_when_sent(&mut self, socket: SocketId) -> bool {
         self.sockets.notify_when_sent(socket)
@@ -189,6 +214,17 @@ impl<D: Driver> Reactor<D> {
         self.sockets.resume(&mut self.driver, socket);
     }
 
+    /// Receives once into `buffer[start..]` instead of into the core's buffers. What is already on its way still arrives
+    /// as [`Handler::received`], and belongs in front: [`Reactor::take_back`] the buffer then.
+    pub fn receive_into(&mut self, socket: SocketId, buffer: Vec<u8>, start: usize) {
+        self.sockets.receive_into(&mut self.driver, socket, buffer, start);
+    }
+
+    /// The buffer of [`Reactor::receive_into`], unless its receive has started.
+    pub fn take_back(&mut self, socket: SocketId) -> Option<Vec<u8>> {
+        self.sockets.take_back(socket)
+    }
+
     /// Looks at the socket anew, for a connection that begins to wait for the rest of something.
     pub fn refresh(&mut self, socket: SocketId) {
         self.sockets.refresh(&mut self.driver, socket);
@@ -197,6 +233,13 @@ impl<D: Driver> Reactor<D> {
     /// Ends our side of the stream (shutdown(2), SHUT_WR). To be called when all is sent.
     pub fn finish(&mut self, socket: SocketId) {
         self.sockets.finish(&mut self.driver, socket);
+    }
+
+    /// The next [`Reactor::close`] of this socket resets the connection, instead of leaving the rest to the kernel.
+    pub fn reset_on_close(&mut self, socket: SocketId) {
+        if let Some(fd) = self.sockets.fd(socket) {
+            self.driver.reset_on_close(fd);
+        }
     }
 
     /// Closes; no event of this socket follows.
@@ -252,7 +295,7 @@ impl<D: Driver> Reactor<D> {
         self.turns.count += 1;
         self.turns.longest_ns = self.turns.longest_ns.max(end.monotonic_ns - self.now.monotonic_ns);
         handler.turned(self, end);
-        self.sockets.flush(&mut self.driver);
+        self.sockets.flush(&mut self.driver, end.monotonic_ns);
     }
 
     fn act<H: Handler<D>>(&mut self, handler: &mut H, completion: Completion<D::Buffer>) {
@@ -273,9 +316,22 @@ impl<D: Driver> Reactor<D> {
                     Err(errno) if is_end => handler.ended(self, token, user, End::Failed(errno)),
                     Err(_) => {}
                 }
+                if !more {
+                    self.sockets.rearm(&mut self.driver, token);
+                }
+            }
+            Completion::Filled { token, result, buffer } => {
+                match self.sockets.filled(&mut self.driver, token, result, buffer) {
+                    Some((user, Filled::Bytes(buffer, start))) => {
+                        handler.filled(self, token, user, buffer, start);
+                    }
+                    Some((user, Filled::Ended(end))) => handler.ended(self, token, user, end),
+                    None => {}
+                }
             }
             Completion::Sent { token, result, buffer } => {
-                match self.sockets.sent(&mut self.driver, token, result, buffer) {
+                let now_ns = self.now.monotonic_ns;
+                match self.sockets.sent(&mut self.driver, now_ns, token, result, buffer) {
                     Some((user, Sent::All)) => handler.sent(self, token, user),
                     Some((user, Sent::Failed(errno))) => handler.ended(self, token, user, End::Failed(errno)),
                     Some((_, Sent::Quiet)) | None => {}

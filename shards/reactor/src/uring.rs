@@ -1,13 +1,14 @@
 //! The driver on Linux: one io_uring, driven by the thread that made it.
 
-use crate::bounds::{COMPLETIONS_PER_TURN, RING_RETRY};
+use crate::bounds::{COMPLETIONS_PER_TURN, RING_RETRY, RingSizes};
 use crate::buffers::Lease;
 use crate::driver::{
     Completion, Direction, Doorbell, Driver, Errno, Fd, Kind, Mail, Now, Operation, Peers, Token, Wait,
 };
-use crate::ring::{BUFFER_GROUP, EnterWait, Ring};
+use crate::ring::{BUFFER_GROUP, EnterWait, Pressure, Ring};
 use crate::syscalls;
 use io_uring::{cqueue, opcode, squeue, types};
+use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
@@ -80,6 +81,8 @@ pub struct Uring<P: Peers> {
     event: Arc<OwnedFd>,
     /// Buffers being sent, by slot: the kernel reads them until the completion.
     sending: Vec<Vec<u8>>,
+    /// Buffers being filled, by slot: the kernel writes to them until the completion. Few at a time.
+    filling: BTreeMap<u32, Vec<u8>>,
     left_over: bool,
     random_state: u64,
     /// The last [`Driver::now`].
@@ -91,10 +94,15 @@ pub struct Uring<P: Peers> {
 
 impl<P: Peers> Uring<P> {
     /// Makes the ring. To be called on the thread that will turn it. `seed` is for [`Driver::random`].
-    pub fn new(mut peers: P, seed: u64) -> Result<Uring<P>, StartError> {
+    pub fn new(peers: P, seed: u64) -> Result<Uring<P>, StartError> {
+        Uring::with_sizes(peers, seed, RingSizes::default())
+    }
+
+    /// As [`Uring::new`], with a ring of other sizes.
+    pub fn with_sizes(mut peers: P, seed: u64, sizes: RingSizes) -> Result<Uring<P>, StartError> {
         let started = std::time::Instant::now();
         let ring = loop {
-            match Ring::new() {
+            match Ring::new(sizes) {
                 Ok(ring) => break ring,
                 Err(error)
                     if error.raw_os_error() == Some(libc::ENOMEM) && started.elapsed() < RING_RETRY =>
@@ -119,6 +127,7 @@ impl<P: Peers> Uring<P> {
             peers,
             event,
             sending: Vec::new(),
+            filling: BTreeMap::new(),
             left_over: false,
             random_state: seed,
             now_ns: 0,
@@ -127,6 +136,11 @@ impl<P: Peers> Uring<P> {
         };
         uring.watch_event();
         Ok(uring)
+    }
+
+    /// How often a queue of the ring was too small.
+    pub fn pressure(&self) -> Pressure {
+        self.ring.pressure()
     }
 
     /// Multishot: one completion for each write, without reading.
@@ -157,6 +171,15 @@ impl<P: Peers> Uring<P> {
             .flags(libc::MSG_NOSIGNAL)
             .build()
             .user_data(user_data(token, Kind::Send))
+    }
+
+    fn fill_entry(&mut self, token: Token, fd: Fd, buffer: Vec<u8>, start: usize) -> squeue::Entry {
+        let before = self.filling.insert(token.slot, buffer);
+        debug_assert!(before.is_none(), "one fill at a time per token");
+        let bytes = self.filling.get_mut(&token.slot).map_or(&mut [][..], |buffer| &mut buffer[start..]);
+        opcode::Recv::new(types::Fd(fd.0), bytes.as_mut_ptr(), u32::try_from(bytes.len()).unwrap_or(u32::MAX))
+            .build()
+            .user_data(user_data(token, Kind::Fill))
     }
 }
 
@@ -200,6 +223,7 @@ impl<P: Peers> Driver for Uring<P> {
             Operation::Receive { fd } => opcode::RecvMulti::new(types::Fd(fd.0), BUFFER_GROUP)
                 .build()
                 .user_data(user_data(token, Kind::Receive)),
+            Operation::Fill { fd, buffer, start } => self.fill_entry(token, fd, buffer, start),
             Operation::Send { fd, buffer, start } => self.send_entry(token, fd, buffer, start),
             Operation::Cancel { kind } => opcode::AsyncCancel::new(user_data(token, kind))
                 .build()
@@ -229,7 +253,7 @@ impl<P: Peers> Driver for Uring<P> {
             // Nothing that a client or a peer does leads here: the ring itself is broken.
             panic!("io_uring_enter failed: {errno}");
         }
-        let Uring { ring, sending, peers, .. } = self;
+        let Uring { ring, sending, filling, peers, .. } = self;
         let buffers = ring.buffers().clone();
         let mut rewatch = false;
         ring.reap(COMPLETIONS_PER_TURN, |entry| {
@@ -258,6 +282,11 @@ impl<P: Peers> Driver for Uring<P> {
                     };
                     Completion::Received { token, result, more }
                 }
+                kind if kind == Kind::Fill as u64 => Completion::Filled {
+                    token,
+                    result: error.map_or(Ok(entry.result() as usize), Err),
+                    buffer: filling.remove(&token.slot).unwrap_or_default(),
+                },
                 _ => Completion::Sent {
                     token,
                     result: error.map_or(Ok(entry.result() as usize), Err),
@@ -277,6 +306,10 @@ impl<P: Peers> Driver for Uring<P> {
 
     fn shutdown(&mut self, fd: Fd, direction: Direction) {
         syscalls::shutdown(fd, direction);
+    }
+
+    fn reset_on_close(&mut self, fd: Fd) {
+        syscalls::reset_on_close(fd);
     }
 
     fn close(&mut self, fd: Fd) {

@@ -1,5 +1,6 @@
 //! Answers that come later, back into the order of their requests.
 
+use crate::bodies::Share;
 use crate::bounds::Observe;
 use crate::connection::{Blocked, Meta, State};
 use crate::outbox::{Reply, Ticket};
@@ -59,11 +60,13 @@ impl Connections {
             let mut out = reactor.take_output(socket);
             encode(&mut out, reply, &begun.meta, id.as_deref(), &self.date);
             reactor.put_output(socket, out);
-            begun.state = State::Ready(Vec::new());
+            begun.state = State::Ready { bytes: Vec::new(), share: Share::new(&self.ready_bytes) };
         } else {
             let mut bytes = Vec::new();
             encode(&mut bytes, reply, &begun.meta, id.as_deref(), &self.date);
-            begun.state = State::Ready(bytes);
+            let mut share = Share::new(&self.ready_bytes);
+            share.set(bytes.len());
+            begun.state = State::Ready { bytes, share };
         }
         let now_ns = reactor.now().monotonic_ns;
         let meta = &begun.meta;
@@ -96,7 +99,7 @@ impl Connections {
         let connection = &mut self.table[index];
         let socket = connection.socket;
         let mut out = reactor.take_output(socket);
-        while let Some(State::Ready(bytes)) = connection.begun.front().map(|begun| &begun.state) {
+        while let Some(State::Ready { bytes, .. }) = connection.begun.front().map(|begun| &begun.state) {
             out.extend_from_slice(bytes);
             connection.begun.pop_front();
             connection.first_sequence = connection.first_sequence.wrapping_add(1);
@@ -127,6 +130,8 @@ impl Connections {
         connection.input = Vec::new();
         connection.phase = crate::connection::Phase::Discard { bytes: 0 };
         let socket = connection.socket;
+        // What a body was still to be received into.
+        let _ = reactor.take_back(socket);
         if connection.begun.is_empty() {
             let mut out = reactor.take_output(socket);
             out.extend_from_slice(&bytes);
@@ -142,7 +147,10 @@ impl Connections {
                 path: Box::default(),
                 request_id: None,
             };
-            connection.begun.push_back(crate::connection::Begun { state: State::Ready(bytes), meta });
+            let share = Share::new(&self.ready_bytes);
+            connection
+                .begun
+                .push_back(crate::connection::Begun { state: State::Ready { bytes, share }, meta });
         }
     }
 }

@@ -16,8 +16,29 @@ pub const LINGER_BYTES_MAX: usize = 256 * 1024;
 /// How long bytes are thrown away after such an answer. Beyond: close.
 pub const LINGER_NS: u64 = 2_000_000_000;
 
-/// Bodies being received, of the whole host, bytes; each shard has its part. Beyond: 503 and close.
+/// Bodies being received, of the whole host, bytes; each shard has its part, at least [`SHARD_BYTES_MIN`]. Beyond: 503 and close.
 pub const BODIES_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// From how many missing bytes on a body is received into a buffer of its own, and how many such a receive brings at
+/// first; later ones bring as many as came so far.
+pub const FILL_BYTES: usize = 16 * 1024;
+
+/// The most that one receive of a large body brings, bytes.
+pub const FILL_BYTES_MAX: usize = 256 * 1024;
+
+/// Output that the kernel has not taken, of the whole host, bytes; each shard has its part, at least [`SHARD_BYTES_MIN`].
+/// Beyond: the slowest readers are reset.
+pub const OUTPUT_HOST_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// The least that a shard gets of a host's bytes, however many shards there are: one connection's worth of everything has
+/// to fit many times.
+pub const SHARD_BYTES_MIN: usize = 16 * 1024 * 1024;
+
+/// Connections of a shard beyond its bound that are answered with 503 at the same time. Beyond: closed without a word.
+pub const REFUSED_AT_ONCE_MAX: usize = 64;
+
+/// The work of one turn, nanoseconds. Beyond: the core counts as stalled, which is logged.
+pub const STALL_NS: u64 = 100_000_000;
 
 /// No progress in sending, nanoseconds. Beyond: reset.
 pub const SEND_STALL_NS: u64 = 30_000_000_000;
@@ -47,6 +68,8 @@ pub struct Bounds {
     pub requests_max: u64,
     /// Bodies being received on this shard, bytes; beyond, 503 and close.
     pub bodies_bytes_max: usize,
+    /// Output that the kernel has not taken on this shard, bytes; beyond, the slowest readers are reset.
+    pub output_bytes_max: usize,
     /// Connections of this shard; beyond, a newcomer gets 503.
     pub connections_max: usize,
     /// Whether every answer is observed, or only slow ones, those with status 500 and above, and refusals.

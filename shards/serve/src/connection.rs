@@ -1,12 +1,11 @@
 //! What is known of one connection.
 
+use crate::bodies::{Body, Share};
 use crate::counters::RouteId;
 use crate::deadlines::Waits;
-use ringmill_http1::{BodyDecoder, Connection as ConnectionField, Head, Method, Version};
+use ringmill_http1::{Connection as ConnectionField, Head, Method, Version};
 use ringmill_reactor::{SocketId, TimerId};
-use std::cell::Cell;
 use std::collections::VecDeque;
-use std::rc::Rc;
 
 /// What the next received byte belongs to.
 #[derive(Debug)]
@@ -22,46 +21,6 @@ pub(crate) enum Phase {
     },
 }
 
-/// A request whose body is being received.
-#[derive(Debug)]
-pub(crate) struct Body {
-    /// The head as received, decoded again when the body is complete.
-    pub(crate) head: Vec<u8>,
-    pub(crate) decoder: BodyDecoder,
-    pub(crate) data: Vec<u8>,
-    /// What `data` takes of the shard's budget.
-    pub(crate) share: Share,
-    /// 100 (Continue) is owed as soon as earlier answers are out.
-    pub(crate) owes_continue: bool,
-}
-
-/// A part of the budget for bodies, given back when the body goes, wherever it goes.
-#[derive(Debug)]
-pub(crate) struct Share {
-    bytes: usize,
-    total: Rc<Cell<usize>>,
-}
-
-impl Share {
-    pub(crate) fn new(total: &Rc<Cell<usize>>) -> Share {
-        Share { bytes: 0, total: total.clone() }
-    }
-
-    /// Becomes `bytes`; says what all shares come to then.
-    pub(crate) fn set(&mut self, bytes: usize) -> usize {
-        let total = self.total.get() - self.bytes + bytes;
-        self.bytes = bytes;
-        self.total.set(total);
-        total
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.set(0);
-    }
-}
-
 /// A request that is begun and whose answer has not left.
 #[derive(Debug)]
 pub(crate) struct Begun {
@@ -72,8 +31,12 @@ pub(crate) struct Begun {
 #[derive(Debug)]
 pub(crate) enum State {
     Waiting,
-    /// Its answer's bytes.
-    Ready(Vec<u8>),
+    Ready {
+        /// Its answer.
+        bytes: Vec<u8>,
+        #[expect(dead_code, reason = "gives the budget for output its part back when it goes")]
+        share: Share,
+    },
 }
 
 /// What is needed of a request when its answer comes.
@@ -142,8 +105,6 @@ pub(crate) struct Connection {
     pub(crate) timer: Option<(TimerId, u64)>,
     /// What `deadline_ns` was set for.
     pub(crate) waits: Waits,
-    /// For the deadline of sending: how much was unsent when it was last looked at.
-    pub(crate) stalled: Option<(usize, u64)>,
 }
 
 impl Connection {
@@ -165,7 +126,6 @@ impl Connection {
             deadline_ns,
             timer: None,
             waits: Waits::Nothing,
-            stalled: None,
         }
     }
 

@@ -73,6 +73,8 @@ pub struct Counters {
     pub connections_accepted: u64,
     /// Connections turned away so far.
     pub connections_refused: u64,
+    /// Connections reset so far because their peers did not read.
+    pub connections_reset: u64,
     /// Turns of the reactor.
     pub turns: u64,
     /// The longest turn since the last copy, nanoseconds.
@@ -100,6 +102,7 @@ impl Counters {
             connections: 0,
             connections_accepted: 0,
             connections_refused: 0,
+            connections_reset: 0,
             turns: 0,
             turn_longest_ns: 0,
             messages: Vec::new(),
@@ -186,6 +189,7 @@ impl Counters {
         self.connections += other.connections;
         self.connections_accepted += other.connections_accepted;
         self.connections_refused += other.connections_refused;
+        self.connections_reset += other.connections_reset;
         self.turns += other.turns;
         self.turn_longest_ns = self.turn_longest_ns.max(other.turn_longest_ns);
         self.busy_ns += other.busy_ns;

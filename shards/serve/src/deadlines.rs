@@ -1,18 +1,23 @@
 //! Deadlines of connections. A connection has one timer; a later deadline is only noted, and found when the timer fires.
 
 use crate::bounds::{DRAIN_IDLE_NS, SEND_STALL_NS};
-use crate::connection::{Phase, State};
+use crate::connection::{Blocked, Phase, State};
 use crate::outbox::{Reply, Ticket};
 use crate::refusals;
 use crate::server::Connections;
-use crate::service::Service;
+use crate::service::{Observation, Service};
 use ringmill_reactor::{Driver, Reactor};
 
 /// The timer of draining; the others carry a connection's index and generation.
 pub(crate) const DRAIN: u64 = u64::MAX;
 
+/// Longer than any process runs.
+const NEVER_NS: u64 = u64::MAX / 4;
+
 /// What a deadline that has passed means.
 enum Passed {
+    /// It does not apply any more.
+    Nothing,
     Idle,
     /// Neither the head nor the body came in time.
     Request,
@@ -45,8 +50,10 @@ impl Connections {
     pub(crate) fn arm_timer<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize) {
         let connection = &mut self.table[index];
         let payload = u64::from(connection.generation) << 32 | index as u64;
-        let timer = reactor.set_timer(connection.deadline_ns, payload);
-        connection.timer = Some((timer, connection.deadline_ns));
+        // It also looks whether the peer reads, at the latest when a send that begins now would be overdue.
+        let since_ns = reactor.stalled_since_ns(connection.socket).unwrap_or(reactor.now().monotonic_ns);
+        let fires_ns = connection.deadline_ns.min(since_ns + SEND_STALL_NS);
+        connection.timer = Some((reactor.set_timer(fires_ns, payload), fires_ns));
     }
 
     /// Sets the deadline of what the connection waits for, after parsing. `has_rest`: part of a request was received
@@ -70,6 +77,7 @@ impl Connections {
         }
         // Absolute from its first byte on: what trickles in does not move it.
         let waits_for = match connection.phase {
+            _ if connection.blocked == Blocked::Output => Waits::Reader,
             Phase::Body(_) => Waits::Body,
             Phase::Head if has_rest || !connection.input.is_empty() => Waits::Head,
             Phase::Head | Phase::Discard { .. } => Waits::Nothing,
@@ -79,12 +87,14 @@ impl Connections {
             Waits::Nothing => bounds.idle_timeout_ns,
             Waits::Head => bounds.head_timeout_ns,
             Waits::Body => bounds.body_timeout_ns,
+            // Its sends have deadlines of their own.
+            Waits::Reader => NEVER_NS,
         };
         if connection.waits != waits_for || waits_for == Waits::Nothing {
             connection.waits = waits_for;
             let socket = connection.socket;
             self.set_deadline(reactor, index, now_ns + timeout_ns);
-            if waits_for != Waits::Nothing {
+            if matches!(waits_for, Waits::Head | Waits::Body) {
                 reactor.refresh(socket);
             }
         }
@@ -109,25 +119,33 @@ impl Connections {
         }
         connection.timer = None;
         let now_ns = reactor.now().monotonic_ns;
+        let socket = connection.socket;
+        if reactor.stalled_since_ns(socket).is_some_and(|since_ns| now_ns >= since_ns + SEND_STALL_NS) {
+            self.reset(reactor, index);
+            self.counters.connections_reset += 1;
+            service.observe(reactor, Observation::SlowReaders { connections: 1 });
+            return;
+        }
         if connection.deadline_ns > now_ns {
             self.arm_timer(reactor, index);
             return;
         }
         self.set_date(reactor.now());
-        let unsent = reactor.unsent(self.table[index].socket);
-        if unsent > 0 && self.table[index].begun.is_empty() {
-            self.judge_sending(reactor, index, unsent);
-            return;
-        }
+        let is_unsent = reactor.unsent(socket) > 0;
         let connection = &self.table[index];
         let passed = match connection.phase {
             _ if connection.is_finished => Passed::Linger,
             _ if !connection.begun.is_empty() => Passed::Answer,
+            _ if connection.blocked == Blocked::Output => Passed::Nothing,
+            Phase::Head if !connection.input.is_empty() => Passed::Request,
+            Phase::Body(_) => Passed::Request,
+            // What the peer is still reading is bounded by the deadline of sending alone.
+            Phase::Head | Phase::Discard { .. } if is_unsent => Passed::Nothing,
+            Phase::Head => Passed::Idle,
             Phase::Discard { .. } => Passed::Linger,
-            Phase::Head if connection.input.is_empty() => Passed::Idle,
-            Phase::Head | Phase::Body(_) => Passed::Request,
         };
         match passed {
+            Passed::Nothing => {}
             Passed::Idle | Passed::Linger => self.close(reactor, index),
             Passed::Request => {
                 self.refuse(reactor, index, refusals::TIMEOUT);
@@ -143,23 +161,6 @@ impl Connections {
             }
             self.arm_timer(reactor, index);
         }
-    }
-
-    /// Output is unsent at a deadline: the peer has until it makes no progress for [`SEND_STALL_NS`].
-    fn judge_sending<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize, unsent: usize) {
-        let now_ns = reactor.now().monotonic_ns;
-        let connection = &mut self.table[index];
-        match connection.stalled {
-            Some((before, since_ns)) if before == unsent => {
-                if now_ns - since_ns >= SEND_STALL_NS {
-                    self.close(reactor, index);
-                    return;
-                }
-            }
-            _ => connection.stalled = Some((unsent, now_ns)),
-        }
-        self.table[index].deadline_ns = now_ns + SEND_STALL_NS / 4;
-        self.arm_timer(reactor, index);
     }
 
     /// Requests have had their time: 503 if nothing was done, 504 for a write, which goes on.
@@ -232,4 +233,6 @@ pub(crate) enum Waits {
     Nothing,
     Head,
     Body,
+    /// Nothing of the request: the peer has to read first.
+    Reader,
 }

@@ -3,9 +3,10 @@
 //! not.
 //!
 //! Reading order: [`service`](crate::Service) (the seam to what is served), `connection` (its state), `server` (the
-//! reactor's handler), `parse` (bytes to requests), `answers` (answers back in order), `deadlines`, `counters`.
+//! reactor's handler), `parse` (bytes to requests), `bodies`, `answers` (answers back in order), `deadlines`, `counters`.
 
 mod answers;
+mod bodies;
 mod bounds;
 mod connection;
 mod counters;
@@ -17,8 +18,9 @@ mod server;
 mod service;
 
 pub use bounds::{
-    BODIES_BYTES_MAX, Bounds, DRAIN_IDLE_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS,
-    OUTPUT_BYTES_MAX, Observe, READS_BEGUN_MAX, REQUEST_ID_BYTES_MAX, SEND_STALL_NS,
+    BODIES_BYTES_MAX, Bounds, DRAIN_IDLE_NS, FILL_BYTES, FILL_BYTES_MAX, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX,
+    LINGER_NS, OUTPUT_BYTES_MAX, OUTPUT_HOST_BYTES_MAX, Observe, READS_BEGUN_MAX, REFUSED_AT_ONCE_MAX,
+    REQUEST_ID_BYTES_MAX, SEND_STALL_NS, SHARD_BYTES_MIN, STALL_NS,
 };
 pub use connection::CONNECTION_BYTES;
 pub use counters::{BUCKET_BOUNDS_NS, Counters, RouteId, STATUSES, UNMATCHED, status_index};

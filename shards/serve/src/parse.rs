@@ -1,7 +1,8 @@
 //! Received bytes to requests.
 
+use crate::bodies::{Body, Share};
 use crate::bounds::{Observe, REQUEST_ID_BYTES_MAX};
-use crate::connection::{Begun, Blocked, Body, Connection, Meta, Phase, Share, State, is_write};
+use crate::connection::{Begun, Blocked, Connection, Meta, Phase, State, is_write};
 use crate::counters::UNMATCHED;
 use crate::deadlines::Waits;
 use crate::outbox::Ticket;
@@ -49,7 +50,8 @@ enum Next {
 }
 
 impl Connections {
-    /// Parses as many requests as `bytes` holds and the connection may begin, and begins them. `Continue` says how many
+    /// Parses as many requests as `bytes` holds and the connection may begin, and begins them, the one included whose body
+    /// has just become whole in a buffer of its own; `bytes` is empty then. `Continue` says how many
     /// bytes are done with; `Break`: the connection wants none of the rest.
     pub(crate) fn parse<D: Driver, S: Service<D>>(
         &mut self,
@@ -65,7 +67,7 @@ impl Connections {
         let already = out.len();
         let mut at = 0;
         let mut refusal = None;
-        while at < bytes.len() {
+        loop {
             let connection = &mut self.table[index];
             if connection.is_last && matches!(connection.phase, Phase::Head) {
                 break;
@@ -84,8 +86,14 @@ impl Connections {
                     break;
                 }
             }
+            if at == bytes.len() {
+                break;
+            }
         }
         reactor.put_output(socket, out);
+        if refusal.is_none() && !self.lend(reactor, index) {
+            refusal = Some(Stop::Bodies);
+        }
         if let Some(refusal) = refusal {
             let answer = refusal.answer();
             if let Some(id) = self.refuse(reactor, index, answer) {
@@ -149,13 +157,12 @@ impl Connections {
                     consumed += length;
                     Next::Begun
                 }
-                framing => Next::Receive(Box::new(Body {
-                    head: bytes[..head_bytes].to_vec(),
-                    decoder: BodyDecoder::new(framing),
-                    data: Vec::new(),
-                    share: Share::new(&self.bodies_bytes),
-                    owes_continue: head.expect_continue && rest.is_empty(),
-                })),
+                framing => Next::Receive(Box::new(Body::new(
+                    bytes[..head_bytes].to_vec(),
+                    BodyDecoder::new(framing),
+                    &self.bodies_bytes,
+                    head.expect_continue && rest.is_empty(),
+                ))),
             },
             blocked => Next::Wait(blocked),
         };
@@ -314,7 +321,9 @@ impl Connections {
                 path: Box::default(),
                 request_id: None,
             };
-            self.table[index].begun.push_back(Begun { state: State::Ready(apart), meta });
+            let mut share = Share::new(&self.ready_bytes);
+            share.set(apart.len());
+            self.table[index].begun.push_back(Begun { state: State::Ready { bytes: apart, share }, meta });
         }
     }
 

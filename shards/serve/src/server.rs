@@ -2,6 +2,7 @@
 
 use crate::bounds::{
     Bounds, DRAIN_IDLE_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, OUTPUT_BYTES_MAX,
+    REFUSED_AT_ONCE_MAX, STALL_NS,
 };
 use crate::connection::{Blocked, Connection, Phase};
 use crate::counters::{Counters, RouteId, UNMATCHED};
@@ -24,6 +25,8 @@ pub(crate) struct Connections {
     pub(crate) outbox: Outbox,
     /// Bytes of all bodies being received.
     pub(crate) bodies_bytes: Rc<Cell<usize>>,
+    /// Bytes of all answers that wait for an earlier one of their connection.
+    pub(crate) ready_bytes: Rc<Cell<usize>>,
     pub(crate) date: DateText,
     pub(crate) date_second: u64,
     /// Routes of the requests answered in this turn without waiting, recorded together at its end.
@@ -94,6 +97,7 @@ impl<S> Server<S> {
                 counters: Counters::new(routes),
                 outbox: Outbox::default(),
                 bodies_bytes: Rc::default(),
+                ready_bytes: Rc::default(),
                 date: DateText::from_unix(0),
                 date_second: 0,
                 answered: Vec::new(),
@@ -130,6 +134,12 @@ impl Connections {
 
     fn open<D: Driver, S: Service<D>>(&mut self, reactor: &mut Reactor<D>, fd: Fd, service: &mut S) {
         self.counters.connections_accepted += 1;
+        if self.table.len() >= self.bounds.connections_max.saturating_add(REFUSED_AT_ONCE_MAX) {
+            self.counters.connections_refused += 1;
+            service.observe(reactor, Observation::TooManyConnections { request_id: None });
+            reactor.refuse(fd);
+            return;
+        }
         let now_ns = reactor.now().monotonic_ns;
         self.generation = self.generation.wrapping_add(1);
         let entry = self.table.vacant_entry();
@@ -141,9 +151,9 @@ impl Connections {
         self.arm_timer(reactor, index);
         if self.table.len() > self.bounds.connections_max {
             self.counters.connections_refused += 1;
-            service.observe(reactor, Observation::TooManyConnections);
             self.set_date(reactor.now());
-            self.refuse(reactor, index, refusals::UNAVAILABLE);
+            let id = self.refuse(reactor, index, refusals::UNAVAILABLE);
+            service.observe(reactor, Observation::TooManyConnections { request_id: id.as_deref() });
         }
     }
 
@@ -198,6 +208,45 @@ impl Connections {
         connection.is_finished = true;
         reactor.finish(connection.socket);
         self.set_deadline(reactor, index, reactor.now().monotonic_ns + LINGER_NS);
+    }
+
+    /// Bytes that belong to no request any more are thrown away, within bounds.
+    fn discard<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize, count: usize) {
+        let connection = &mut self.table[index];
+        if let Phase::Discard { bytes } = &mut connection.phase {
+            *bytes += count;
+            if *bytes > LINGER_BYTES_MAX && connection.is_finished {
+                self.close(reactor, index);
+            }
+        }
+    }
+
+    /// Too much output is unsent: those go whose peers have taken nothing for longest, until it fits.
+    #[cold]
+    fn reset_slowest<D: Driver, S: Service<D>>(&mut self, reactor: &mut Reactor<D>, service: &mut S) {
+        let mut readers: Vec<(u64, usize)> = Vec::new();
+        for (index, connection) in &self.table {
+            readers.extend(reactor.stalled_since_ns(connection.socket).map(|since_ns| (since_ns, index)));
+        }
+        readers.sort_unstable();
+        let mut connections = 0;
+        for (_, index) in readers {
+            if reactor.unsent_total() + self.ready_bytes.get() <= self.bounds.output_bytes_max {
+                break;
+            }
+            self.reset(reactor, index);
+            connections += 1;
+        }
+        if connections > 0 {
+            self.counters.connections_reset += connections as u64;
+            service.observe(reactor, Observation::SlowReaders { connections });
+        }
+    }
+
+    /// Closes at once, and the kernel forgets what it holds for the peer.
+    pub(crate) fn reset<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize) {
+        reactor.reset_on_close(self.table[index].socket);
+        self.close(reactor, index);
     }
 
     /// Closes at once.
@@ -304,12 +353,13 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
         let Server { connections, service } = self;
         let connection = &mut connections.table[index];
         debug_assert_eq!(connection.socket, socket);
-        if let Phase::Discard { bytes: discarded } = &mut connection.phase {
-            *discarded += bytes.len();
-            if *discarded > LINGER_BYTES_MAX && connection.is_finished {
-                connections.close(reactor, index);
+        match &mut connection.phase {
+            Phase::Head => {}
+            Phase::Body(body) => body.reclaim(reactor, socket),
+            Phase::Discard { .. } => {
+                connections.discard(reactor, index, bytes.len());
+                return;
             }
-            return;
         }
         if connection.blocked != Blocked::No {
             connection.input.extend_from_slice(&bytes);
@@ -333,6 +383,38 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
             if let ControlFlow::Continue(consumed) = connections.parse(reactor, service, index, &input) {
                 connections.keep_rest(index, input, consumed);
             }
+        }
+    }
+
+    fn filled(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        socket: SocketId,
+        user: u64,
+        buffer: Vec<u8>,
+        start: usize,
+    ) {
+        let index = user as usize;
+        let Server { connections, service } = self;
+        let undecoded = match &mut connections.table[index].phase {
+            Phase::Body(body) => body.fill(buffer, start),
+            Phase::Head => Some(buffer),
+            Phase::Discard { .. } => {
+                connections.discard(reactor, index, buffer.len() - start);
+                reactor.resume(socket);
+                return;
+            }
+        };
+        let bytes = undecoded.as_deref().unwrap_or_default();
+        if let ControlFlow::Continue(consumed) = connections.parse(reactor, service, index, bytes)
+            && consumed < bytes.len()
+        {
+            connections.table[index].input.extend_from_slice(&bytes[consumed..]);
+        }
+        let Some(connection) = connections.table.get(index) else { return };
+        let is_lent = matches!(&connection.phase, Phase::Body(body) if body.is_lent());
+        if !is_lent && !connection.is_paused {
+            reactor.resume(socket);
         }
     }
 
@@ -387,6 +469,12 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
         let start_ns = reactor.now().monotonic_ns;
         let duration_ns = end.monotonic_ns - start_ns;
         connections.counters.busy_ns += duration_ns;
+        if duration_ns >= STALL_NS {
+            service.observe(reactor, Observation::Stalled { duration_ns });
+        }
+        if reactor.unsent_total() + connections.ready_bytes.get() > connections.bounds.output_bytes_max {
+            connections.reset_slowest(reactor, service);
+        }
         let mut answered = std::mem::take(&mut connections.answered);
         for route in answered.drain(..) {
             connections.counters.record(route, duration_ns, end.monotonic_ns);

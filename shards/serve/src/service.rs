@@ -100,7 +100,20 @@ pub enum Observation<'a> {
     /// Accepting pauses for want of descriptors or memory.
     AcceptFailed(ringmill_reactor::Errno),
     /// A connection was turned away, since there are as many as may be.
-    TooManyConnections,
+    TooManyConnections {
+        /// X-Request-Id of its 503; `None`: it was closed without an answer, since many were turned away just now.
+        request_id: Option<&'a str>,
+    },
+    /// Connections were reset, since their peers did not read.
+    SlowReaders {
+        /// How many.
+        connections: usize,
+    },
+    /// One turn's work took so long that everybody on this core has waited for it.
+    Stalled {
+        /// Nanoseconds.
+        duration_ns: u64,
+    },
     /// Draining ended: how many requests were cut off by the deadline.
     Drained {
         /// Requests begun and not answered.

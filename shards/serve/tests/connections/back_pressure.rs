@@ -1,7 +1,8 @@
 //! A client that does not read is not read.
 
-use crate::bench::{Bench, bodies, get};
-use ringmill_serve::{INPUT_BYTES_PAUSE, OUTPUT_BYTES_MAX, READS_BEGUN_MAX};
+use crate::bench::{Bench, bodies, bounds, get};
+use ringmill_reactor::memory::World;
+use ringmill_serve::{INPUT_BYTES_PAUSE, OUTPUT_BYTES_MAX, READS_BEGUN_MAX, REFUSED_AT_ONCE_MAX};
 
 #[test]
 fn output_is_bounded_and_nothing_is_lost() {
@@ -63,6 +64,81 @@ fn without_buffers_everyone_still_progresses() {
     bench.settle();
     for (number, peer) in peers.iter().enumerate() {
         assert_eq!(bodies(&peer.read()), [format!("GET /{number} ")]);
+        peer.end();
+    }
+    bench.assert_clean();
+}
+
+#[test]
+fn the_slowest_readers_go_when_a_shard_has_too_much_unsent() {
+    let bounds = ringmill_serve::Bounds { output_bytes_max: 1 << 20, ..bounds() };
+    let mut bench = Bench::with(World::new(1, 64), 0, bounds);
+    let many: Vec<u8> = (0..3000).flat_map(|_| get("/a")).collect();
+    let slow: Vec<_> = (0..8)
+        .map(|_| {
+            let peer = bench.world.connect(0, 100);
+            bench.settle();
+            peer.write(&many);
+            bench.pass(1_000_000_000);
+            assert!(bench.reactor.unsent_total() <= (1 << 20) + OUTPUT_BYTES_MAX + 4096);
+            peer
+        })
+        .collect();
+    // Each has about a quarter of it: of eight, those that stopped reading first are gone.
+    let gone: Vec<bool> = slow.iter().map(|peer| peer.is_reset()).collect();
+    let count = gone.iter().filter(|&&gone| gone).count();
+    assert!((4..=5).contains(&count), "{gone:?}");
+    assert!(gone[..count].iter().all(|&gone| gone), "{gone:?}");
+    assert_eq!(bench.server.service.slow_readers, count);
+    let reader = bench.connect();
+    reader.write(&get("/b"));
+    bench.settle();
+    assert_eq!(bodies(&reader.read()), ["GET /b "]);
+}
+
+#[test]
+fn answers_that_wait_for_an_earlier_one_count_as_unsent() {
+    let bounds = ringmill_serve::Bounds { output_bytes_max: 100_000, ..bounds() };
+    let mut bench = Bench::with(World::new(1, 64), 0, bounds);
+    let slow = bench.world.connect(0, 10);
+    bench.settle();
+    slow.write(&get("/a"));
+    bench.settle();
+    let waiting: Vec<_> = (0..4)
+        .map(|_| {
+            let peer = bench.connect();
+            peer.write(&get("/later"));
+            for _ in 0..20 {
+                peer.write(&get(&format!("/{}", "x".repeat(2000))));
+            }
+            bench.settle();
+            peer
+        })
+        .collect();
+    assert!(slow.is_reset(), "160 KB wait, and this one has not read");
+    drop(waiting);
+}
+
+#[test]
+fn beyond_the_bound_of_connections_some_are_answered_and_the_rest_closed() {
+    let bounds = ringmill_serve::Bounds { connections_max: 3, ..bounds() };
+    let mut bench = Bench::with(World::new(1, 64), 0, bounds);
+    let served: Vec<_> = (0..3).map(|_| bench.connect()).collect();
+    let refused: Vec<_> = (0..REFUSED_AT_ONCE_MAX + 10).map(|_| bench.connect()).collect();
+    let mut answered = 0;
+    for peer in &refused {
+        let text = String::from_utf8(peer.read()).unwrap();
+        if text.is_empty() {
+            assert!(peer.is_closed());
+        } else {
+            assert!(text.starts_with("HTTP/1.1 503 ") && text.contains("\r\nX-Request-Id: "), "{text}");
+            answered += 1;
+        }
+    }
+    assert_eq!(answered, REFUSED_AT_ONCE_MAX);
+    let named = bench.server.service.refused.iter().filter(|id| id.is_some()).count();
+    assert_eq!((named, bench.server.service.refused.len()), (answered, answered + 10));
+    for peer in refused.iter().chain(&served) {
         peer.end();
     }
     bench.assert_clean();

@@ -27,6 +27,8 @@ pub(crate) struct Echo {
     pub(crate) panics: usize,
     pub(crate) cut_off: Option<usize>,
     pub(crate) accept_failures: usize,
+    pub(crate) refused: Vec<Option<String>>,
+    pub(crate) slow_readers: usize,
 }
 
 impl Service<Memory<Note>> for Echo {
@@ -81,7 +83,11 @@ impl Service<Memory<Note>> for Echo {
             Observation::Panicked => self.panics += 1,
             Observation::Drained { cut_off } => self.cut_off = Some(cut_off),
             Observation::AcceptFailed(_) => self.accept_failures += 1,
-            Observation::TooManyConnections => {}
+            Observation::TooManyConnections { request_id } => {
+                self.refused.push(request_id.map(str::to_owned));
+            }
+            Observation::SlowReaders { connections } => self.slow_readers += connections,
+            Observation::Stalled { .. } => {}
         }
     }
 }
@@ -96,6 +102,7 @@ pub(crate) fn bounds() -> Bounds {
         idle_timeout_ns: 75 * SECOND,
         requests_max: 0,
         bodies_bytes_max: 1 << 20,
+        output_bytes_max: 8 << 20,
         connections_max: 1000,
         observe: Observe::All,
         slow_ns: u64::MAX,

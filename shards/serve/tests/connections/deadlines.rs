@@ -114,7 +114,27 @@ fn a_peer_that_does_not_close_after_the_last_answer_is_closed() {
 }
 
 #[test]
-fn a_peer_that_reads_nothing_is_closed() {
+fn a_peer_that_reads_nothing_is_reset_when_its_time_is_over() {
+    for asked_after in [0, 7, 29, 31] {
+        let mut bench = Bench::new();
+        let peer = bench.world.connect(0, 100);
+        bench.settle();
+        bench.pass(asked_after * SECOND);
+        for _ in 0..10 {
+            peer.write(&get("/a"));
+        }
+        bench.settle();
+        bench.pass(29 * SECOND);
+        assert!(!peer.is_closed(), "it has 30 s to make progress");
+        bench.pass(SECOND + SECOND / 5);
+        assert!(peer.is_reset(), "asked after {asked_after} s");
+        assert_eq!(bench.server.service.slow_readers, 1);
+        bench.assert_clean();
+    }
+}
+
+#[test]
+fn a_peer_that_reads_slowly_is_served_and_then_idles() {
     let mut bench = Bench::new();
     let peer = bench.world.connect(0, 100);
     bench.settle();
@@ -122,9 +142,40 @@ fn a_peer_that_reads_nothing_is_closed() {
         peer.write(&get("/a"));
     }
     bench.settle();
-    bench.pass(80 * SECOND);
-    assert!(!peer.is_closed(), "the idle time is over, and it has 30 s to make progress");
-    bench.pass(60 * SECOND);
-    assert!(peer.is_closed());
+    let mut text = Vec::new();
+    while text.len() < 1000 {
+        bench.pass(25 * SECOND);
+        text.extend(peer.read());
+        assert!(!peer.is_closed(), "after {} bytes", text.len());
+    }
+    bench.settle();
+    text.extend(peer.read());
+    bench.settle();
+    text.extend(peer.read());
+    assert_eq!(bodies(&text).len(), 10);
+    // Its idle time was over long ago; it is seen when the deadline of sending is looked at.
+    bench.pass(31 * SECOND);
+    assert!(peer.is_closed() && !peer.is_reset());
     bench.assert_clean();
+}
+
+#[test]
+fn a_head_that_waits_for_the_reader_has_its_whole_time_afterwards() {
+    let mut bench = Bench::new();
+    let peer = bench.world.connect(0, 10_000);
+    bench.settle();
+    let many: Vec<u8> = (0..3000).flat_map(|_| get("/a")).collect();
+    peer.write(&many);
+    peer.write(b"GET /last HTTP/1.1\r\n");
+    bench.settle();
+    bench.pass(20 * SECOND);
+    let mut text = peer.read();
+    while !text.is_empty() {
+        bench.settle();
+        text = peer.read();
+    }
+    bench.pass(9 * SECOND);
+    peer.write(b"Host: a\r\n\r\n");
+    bench.settle();
+    assert_eq!(bodies(&peer.read()), ["GET /last "]);
 }

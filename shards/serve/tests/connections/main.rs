@@ -5,6 +5,7 @@ mod bench;
 mod back_pressure;
 mod deadlines;
 mod drain;
+mod large_bodies;
 mod order;
 mod recovery;
 mod shards;
