@@ -9,7 +9,7 @@ use crate::control::admin::AdminListener;
 use crate::control::log::{self, emit, line};
 use crate::control::{self, Ended, Host, Running};
 use crate::shard::{Message, Routes, STORE_UNDER_WAY_MAX, Seed, StoreAnswers, spawn};
-use ringmill_mesh::{Mesh, Waker};
+use ringmill_mesh::{Mesh, Places, Waker};
 use ringmill_reactor::{Fd, listen};
 use ringmill_sqlite::{Compiler, Options, Store};
 use std::path::Path;
@@ -108,6 +108,7 @@ fn serve(plan: Arc<Plan>) -> Result<ExitCode, Failure> {
     let guest = mesh.seat(control).adopt_guest(Waker::Callback(Box::new(move || waker.notify_one())));
 
     let connections_max = connections_max(&plan, &host);
+    let places = Arc::new(Places::new(connections_max));
     let (started, starting) = sync_channel(shards);
     let mut threads = Vec::with_capacity(shards);
     for (shard, listeners) in listening.into_iter().enumerate() {
@@ -121,7 +122,7 @@ fn serve(plan: Arc<Plan>) -> Result<ExitCode, Failure> {
             routes: routes.clone(),
             store: store.handle(),
             plan: plan.clone(),
-            connections_max: connections_max.div_ceil(shards),
+            places: places.clone(),
             seed: random_seed()?,
         };
         threads.push(spawn(seed, started.clone())?);

@@ -5,9 +5,11 @@ use super::{Ask, Message};
 use crate::api::Api;
 use crate::config::plan::{Access, Plan};
 use ringmill_http1::Limits;
-use ringmill_mesh::{Port, Seat};
+use ringmill_mesh::{Places, Port, Seat};
 use ringmill_reactor::{Fd, Reactor, StartError, Uring, pin_to};
-use ringmill_serve::{BODIES_BYTES_MAX, Bounds, OUTPUT_HOST_BYTES_MAX, Observe, SHARD_BYTES_MIN, Server};
+use ringmill_serve::{
+    BODIES_BYTES_MAX, Bounds, FILL_BYTES, OUTPUT_HOST_BYTES_MAX, Observe, SHARD_BYTES_MIN, Server,
+};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::{Builder, JoinHandle};
@@ -33,8 +35,8 @@ pub struct Seed<A> {
     pub store: A,
     /// Bounds and log settings.
     pub plan: Arc<Plan>,
-    /// Connections of this shard.
-    pub connections_max: usize,
+    /// Places for connections, of all shards.
+    pub places: Arc<Places>,
     /// For randomness.
     pub seed: u64,
 }
@@ -61,8 +63,8 @@ pub fn spawn<A: Ask + Send + 'static>(
                     store: seed.store,
                     epoch: (Instant::now(), 0),
                 };
-                let bounds = bounds(&seed.plan, seed.connections_max, seed.control);
-                Some(run(driver, parts, &seed.plan, bounds, seed.listeners, started))
+                let bounds = bounds(&seed.plan, seed.control);
+                Some(run(driver, parts, &seed.plan, (bounds, seed.places), seed.listeners, started))
             }
             Err(error) => {
                 // Whoever waits has gone only if the process ends anyway.
@@ -77,7 +79,7 @@ fn run<A: Ask>(
     driver: Driver,
     mut parts: Parts<A>,
     plan: &Plan,
-    bounds: Bounds,
+    (bounds, places): (Bounds, Arc<Places>),
     listeners: Vec<Fd>,
     started: SyncSender<Result<(), StartError>>,
 ) -> usize {
@@ -85,7 +87,7 @@ fn run<A: Ask>(
     parts.epoch.1 = reactor.now().monotonic_ns;
     let routes = parts.routes.labels.len();
     let service = ShardService::new(parts, plan);
-    let mut server = Server::new(bounds, routes, service);
+    let mut server = Server::new(bounds, places, routes, service);
     let listeners: Vec<_> = listeners.into_iter().map(|fd| reactor.add_listener(fd)).collect();
     let _ = started.send(Ok(()));
     drop(started);
@@ -109,7 +111,7 @@ pub(super) fn slow_ns(plan: &Plan) -> u64 {
     plan.log.slow_request.map_or(u64::MAX, ns)
 }
 
-fn bounds(plan: &Plan, connections_max: usize, shards: usize) -> Bounds {
+fn bounds(plan: &Plan, shards: usize) -> Bounds {
     let http = &plan.http;
     Bounds {
         head: Limits {
@@ -123,9 +125,11 @@ fn bounds(plan: &Plan, connections_max: usize, shards: usize) -> Bounds {
         request_timeout_ns: ns(http.request_timeout),
         idle_timeout_ns: ns(http.idle_timeout),
         requests_max: http.max_requests.unwrap_or(0),
-        bodies_bytes_max: (BODIES_BYTES_MAX / shards).max(SHARD_BYTES_MIN),
+        // One body of the largest size always fits.
+        bodies_bytes_max: (BODIES_BYTES_MAX / shards)
+            .max(SHARD_BYTES_MIN)
+            .max(http.max_body_bytes + FILL_BYTES),
         output_bytes_max: (OUTPUT_HOST_BYTES_MAX / shards).max(SHARD_BYTES_MIN),
-        connections_max,
         observe: if plan.log.access == Access::Off { Observe::Exceptions } else { Observe::All },
         slow_ns: slow_ns(plan),
     }

@@ -65,6 +65,9 @@ struct Constants {
     not_ready: Rendered,
 }
 
+/// What some route answers to.
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 const NO_STORE: (&str, &str) = ("Cache-Control", "no-store");
 
@@ -308,7 +311,12 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
             if let Some(built_in) = self.routes.built_in(&normal_path(head.path)) {
                 return self.built_in(context, built_in, head.method, writer);
             }
-            write(writer, self.api.no_route(head.method));
+            // `*` matches no path, since those begin with a slash: it stands for the server as a whole.
+            if head.path == "*" && head.method == Method::Options {
+                writer.reply(Status(204), &[("Allow", METHODS), NO_STORE], b"", None);
+            } else {
+                write(writer, self.api.no_route(head.method));
+            }
             return Outcome::Answered(UNMATCHED);
         };
         let route = found.route + 1;
@@ -461,15 +469,19 @@ impl<A: Ask> ShardService<A> {
         reactor: &mut Reactor<D>,
         answer: &Answered<'_>,
     ) {
-        let Answered { method, path, status, .. } = answer;
+        let status = &answer.status;
+        let asked = match answer.path {
+            "" => "A request that could not be read".to_owned(),
+            path => format!("{} {path}", answer.method),
+        };
         // 503 is an everyday event under overload; 500 is a defect.
         let failure = match status {
-            500 => Some(line!(Error, "{method} {path} was answered with {status}")),
-            501.. => Some(line!(Warn, "{method} {path} was answered with {status}")),
+            500 => Some(line!(Error, "{asked} was answered with {status}")),
+            501.. => Some(line!(Warn, "{asked} was answered with {status}")),
             _ => None,
         };
         let slow = (answer.duration_ns >= self.slow_ns)
-            .then(|| line!(Warn, "Slow request: {path} took {:.2}s", seconds(answer)));
+            .then(|| line!(Warn, "Slow request: {} took {:.2}s", answer.path, seconds(answer)));
         self.access_count += 1;
         let wanted = match self.access {
             Access::Off => false,
@@ -477,7 +489,7 @@ impl<A: Ask> ShardService<A> {
             Access::Sample => self.access_count % ACCESS_SAMPLE == 1,
             Access::All => true,
         };
-        let access = wanted.then(|| line!(Info, "{method} {path} {status}"));
+        let access = wanted.then(|| line!(Info, "{asked} {status}"));
         for line in [failure, slow, access].into_iter().flatten() {
             let line = self.with_details(line, answer);
             self.log(reactor, line);

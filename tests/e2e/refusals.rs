@@ -139,7 +139,9 @@ fn each_bound_of_a_request_has_its_status_and_is_no_smaller_than_it_says() {
     assert!(client.ask("POST", "/echo", Some(&largest)).text() == largest);
     let too_large = r#"{"error":"Body too large"}"#;
     let head = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body_bytes + 1);
-    is_refused(&server, head.as_bytes(), 413, too_large);
+    is_refused(&server, format!("{head}x").as_bytes(), 413, too_large);
+    let asks = head.replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n");
+    is_refused(&server, asks.as_bytes(), 413, too_large);
     is_refused(&server, format!("{head}{largest}x").as_bytes(), 413, too_large);
     let chunked = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     let half = format!("{:x}\r\n{}\r\n", body_bytes / 2, "x".repeat(body_bytes / 2));

@@ -53,8 +53,18 @@ enum State {
     Size,
     /// After white space behind a size: more of it, or `;`.
     SizeBlank,
-    /// Inside an extension.
-    Extension,
+    /// After a semicolon: the first byte of an extension's name.
+    ExtensionStart,
+    /// Inside an extension's name.
+    ExtensionName,
+    /// After white space behind a name: `=`, or `;`.
+    ExtensionNameBlank,
+    /// After `=`: the first byte of a value.
+    ExtensionValueStart,
+    /// Inside a value that is a token.
+    ExtensionValue,
+    /// After a value's closing quote.
+    ExtensionEnd,
     /// Inside an extension's quoted string.
     Quoted,
     /// After a backslash in a quoted string.
@@ -172,9 +182,15 @@ impl BodyDecoder {
     fn step(&mut self, state: State, byte: u8, body_bytes_max: usize) -> Result<State, Refusal> {
         match state {
             State::Size => self.step_size(byte),
-            State::SizeBlank | State::Extension | State::Quoted | State::QuotedPair => {
-                self.step_extension(state, byte)
-            }
+            State::SizeBlank
+            | State::ExtensionStart
+            | State::ExtensionName
+            | State::ExtensionNameBlank
+            | State::ExtensionValueStart
+            | State::ExtensionValue
+            | State::ExtensionEnd
+            | State::Quoted
+            | State::QuotedPair => self.step_extension(state, byte),
             State::SizeEnd => self.begin_chunk(byte, body_bytes_max),
             State::ChunkCr => expect(byte, b'\r', State::ChunkLf),
             State::ChunkLf => expect(byte, b'\n', State::Size),
@@ -204,8 +220,10 @@ impl BodyDecoder {
         }
     }
 
+    /// `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )` (RFC 9112 section 7.1.1).
     fn step_extension(&mut self, state: State, byte: u8) -> Result<State, Refusal> {
-        if state == State::Extension && byte == b'\r' {
+        let may_end = matches!(state, State::ExtensionName | State::ExtensionValue | State::ExtensionEnd);
+        if may_end && byte == b'\r' {
             return Ok(State::SizeEnd);
         }
         self.extension_bytes += 1;
@@ -213,13 +231,34 @@ impl BodyDecoder {
             return Err(Refusal::BadRequest);
         }
         match (state, byte) {
-            (State::SizeBlank, b' ' | b'\t') => Ok(State::SizeBlank),
-            (State::SizeBlank, b';') => Ok(State::Extension),
-            (State::Extension, b'"') => Ok(State::Quoted),
-            (State::Quoted, b'"') => Ok(State::Extension),
+            (State::Quoted, b'"') => Ok(State::ExtensionEnd),
             (State::Quoted, b'\\') => Ok(State::QuotedPair),
-            (State::QuotedPair, _) if is_field_text_byte(byte) => Ok(State::Quoted),
-            (State::Extension | State::Quoted, _) if is_field_text_byte(byte) => Ok(state),
+            (State::Quoted | State::QuotedPair, _) if is_field_text_byte(byte) => Ok(State::Quoted),
+            (State::ExtensionName, b' ' | b'\t') => Ok(State::ExtensionNameBlank),
+            (State::ExtensionValue | State::ExtensionEnd, b' ' | b'\t') => Ok(State::SizeBlank),
+            (
+                State::SizeBlank
+                | State::ExtensionStart
+                | State::ExtensionNameBlank
+                | State::ExtensionValueStart,
+                b' ' | b'\t',
+            ) => Ok(state),
+            (
+                State::SizeBlank
+                | State::ExtensionName
+                | State::ExtensionNameBlank
+                | State::ExtensionValue
+                | State::ExtensionEnd,
+                b';',
+            ) => Ok(State::ExtensionStart),
+            (State::ExtensionName | State::ExtensionNameBlank, b'=') => Ok(State::ExtensionValueStart),
+            (State::ExtensionValueStart, b'"') => Ok(State::Quoted),
+            (State::ExtensionStart | State::ExtensionName, _) if is_token_byte(byte) => {
+                Ok(State::ExtensionName)
+            }
+            (State::ExtensionValueStart | State::ExtensionValue, _) if is_token_byte(byte) => {
+                Ok(State::ExtensionValue)
+            }
             _ => Err(Refusal::BadRequest),
         }
     }

@@ -97,7 +97,7 @@ pub struct Head<'b, 'f> {
     pub keep_alive: bool,
     /// Whether the client waits for 100 (Continue) before it sends the body that `framing` announces.
     pub expect_continue: bool,
-    /// The authority of an absolute-form target, else the value of Host, which may be empty. None only in HTTP/1.0.
+    /// The authority of an absolute-form target, else the value of Host. None only in HTTP/1.0.
     pub host: Option<&'b [u8]>,
     /// Content-Type
     pub content_type: Option<&'b [u8]>,

@@ -14,6 +14,8 @@ mod guest;
 mod mailbox;
 #[cfg(not(loom))]
 mod mesh;
+#[cfg(not(loom))]
+mod places;
 mod ring;
 mod sync;
 
@@ -21,6 +23,8 @@ mod sync;
 pub use guest::{Guest, Waker};
 #[cfg(not(loom))]
 pub use mesh::{Mesh, Port, Seat};
+#[cfg(not(loom))]
+pub use places::Places;
 
 /// Requests of an ordered pair that may be under way. Beyond it a request is given back to its sender.
 pub const REQUESTS: usize = 1024;

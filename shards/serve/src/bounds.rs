@@ -70,8 +70,6 @@ pub struct Bounds {
     pub bodies_bytes_max: usize,
     /// Output that the kernel has not taken on this shard, bytes; beyond, the slowest readers are reset.
     pub output_bytes_max: usize,
-    /// Connections of this shard; beyond, a newcomer gets 503.
-    pub connections_max: usize,
     /// Whether every answer is observed, or only slow ones, those with status 500 and above, and refusals.
     pub observe: Observe,
     /// From which duration on an answer counts as slow, nanoseconds.

@@ -84,6 +84,8 @@ pub(crate) struct Connection {
     /// Distinguishes connections that had this place.
     pub(crate) generation: u32,
     pub(crate) phase: Phase,
+    /// It counts among the host's connections; the others are turned away.
+    pub(crate) has_place: bool,
     /// Received and not yet parsed.
     pub(crate) input: Vec<u8>,
     /// How far `input` was searched for the end of a head.
@@ -108,11 +110,12 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(socket: SocketId, generation: u32, deadline_ns: u64) -> Connection {
+    pub(crate) fn new(socket: SocketId, generation: u32, deadline_ns: u64, has_place: bool) -> Connection {
         Connection {
             socket,
             generation,
             phase: Phase::Head,
+            has_place,
             input: Vec::new(),
             scanned: 0,
             blocked: Blocked::No,

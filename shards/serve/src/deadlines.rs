@@ -11,9 +11,6 @@ use ringmill_reactor::{Driver, Reactor};
 /// The timer of draining; the others carry a connection's index and generation.
 pub(crate) const DRAIN: u64 = u64::MAX;
 
-/// Longer than any process runs.
-const NEVER_NS: u64 = u64::MAX / 4;
-
 /// What a deadline that has passed means.
 enum Passed {
     /// It does not apply any more.
@@ -77,7 +74,6 @@ impl Connections {
         }
         // Absolute from its first byte on: what trickles in does not move it.
         let waits_for = match connection.phase {
-            _ if connection.blocked == Blocked::Output => Waits::Reader,
             Phase::Body(_) => Waits::Body,
             Phase::Head if has_rest || !connection.input.is_empty() => Waits::Head,
             Phase::Head | Phase::Discard { .. } => Waits::Nothing,
@@ -87,8 +83,6 @@ impl Connections {
             Waits::Nothing => bounds.idle_timeout_ns,
             Waits::Head => bounds.head_timeout_ns,
             Waits::Body => bounds.body_timeout_ns,
-            // Its sends have deadlines of their own.
-            Waits::Reader => NEVER_NS,
         };
         if connection.waits != waits_for || waits_for == Waits::Nothing {
             connection.waits = waits_for;
@@ -145,10 +139,11 @@ impl Connections {
             Phase::Discard { .. } => Passed::Linger,
         };
         match passed {
-            Passed::Nothing => {}
+            Passed::Nothing => _ = reactor.notify_when_sent(socket),
             Passed::Idle | Passed::Linger => self.close(reactor, index),
             Passed::Request => {
-                self.refuse(reactor, index, refusals::TIMEOUT);
+                let whose = self.whose(index);
+                self.refuse(reactor, service, index, refusals::TIMEOUT, whose);
             }
             Passed::Answer => self.answer_late(reactor, service, index, generation),
         }
@@ -233,6 +228,4 @@ pub(crate) enum Waits {
     Nothing,
     Head,
     Body,
-    /// Nothing of the request: the peer has to read first.
-    Reader,
 }

@@ -10,8 +10,8 @@ use crate::refusals;
 use crate::server::{Connections, request_id};
 use crate::service::{Answered, Context, Observation, Outcome, Request, Service, Writer};
 use ringmill_http1::{
-    BodyDecoder, BodyFraming, CONTINUE, Connection as ConnectionField, FieldStorage, Head, Refusal, Status,
-    decode_head,
+    BodyDecoder, BodyFraming, CONTINUE, Connection as ConnectionField, FieldStorage, Head, Method, Refusal,
+    Status, decode_head,
 };
 use ringmill_reactor::{Driver, Reactor};
 use std::ops::ControlFlow;
@@ -20,6 +20,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Why a connection's bytes are not looked at any further.
 enum Stop {
     Refused(Refusal),
+    /// As `Refused`, of a request whose method and path are known.
+    RefusedOf(Refusal, Method, String),
     /// Too many bytes of bodies are being received on this shard.
     Bodies,
 }
@@ -31,9 +33,9 @@ impl From<Refusal> for Stop {
 }
 
 impl Stop {
-    fn answer(self) -> (Status, &'static str) {
+    fn answer(&self) -> (Status, &'static str) {
         match self {
-            Stop::Refused(refusal) => refusals::answer(refusal),
+            Stop::Refused(refusal) | Stop::RefusedOf(refusal, ..) => refusals::answer(*refusal),
             Stop::Bodies => refusals::UNAVAILABLE,
         }
     }
@@ -96,18 +98,11 @@ impl Connections {
         }
         if let Some(refusal) = refusal {
             let answer = refusal.answer();
-            if let Some(id) = self.refuse(reactor, index, answer) {
-                let observation = Observation::Answered(Answered {
-                    route: UNMATCHED,
-                    method: ringmill_http1::Method::Unknown.as_str(),
-                    path: "",
-                    status: answer.0.0,
-                    duration_ns: 0,
-                    request_id: Some(&id),
-                    cause: Some("the request's head or body was refused"),
-                });
-                service.observe(reactor, observation);
-            }
+            let whose = match refusal {
+                Stop::RefusedOf(_, method, path) => Some((method, path)),
+                Stop::Refused(_) | Stop::Bodies => self.whose(index),
+            };
+            self.refuse(reactor, service, index, answer, whose);
             return ControlFlow::Break(());
         }
         let connection = &mut self.table[index];
@@ -145,15 +140,21 @@ impl Connections {
         let next = match self.blocked_by(unsent, index, is_write(head.method)) {
             Blocked::No => match head.framing {
                 BodyFraming::None | BodyFraming::Sized(0) => {
-                    self.begin(reactor, service, index, &head, &[], out);
+                    self.begin(reactor, service, index, (&head, &[]), rest.is_empty(), out);
                     Next::Begun
                 }
-                BodyFraming::Sized(length) if length > self.bounds.body_bytes_max as u64 => {
-                    return Err(Refusal::BodyTooLarge.into());
+                // Refused with its first byte, or when the client asks; until then it may not come at all.
+                BodyFraming::Sized(length)
+                    if length > self.bounds.body_bytes_max as u64
+                        && (head.expect_continue || !rest.is_empty()) =>
+                {
+                    let path = head.path.to_owned();
+                    return Err(Stop::RefusedOf(Refusal::BodyTooLarge, head.method, path));
                 }
                 BodyFraming::Sized(length) if length <= rest.len() as u64 => {
                     let length = length as usize;
-                    self.begin(reactor, service, index, &head, &rest[..length], out);
+                    let (body, rest) = rest.split_at(length);
+                    self.begin(reactor, service, index, (&head, body), rest.is_empty(), out);
                     consumed += length;
                     Next::Begun
                 }
@@ -180,6 +181,14 @@ impl Connections {
             }
         }
         Ok(consumed)
+    }
+
+    /// Method and path of the request whose body is being received.
+    pub(crate) fn whose(&self, index: usize) -> Option<(Method, String)> {
+        let Phase::Body(body) = &self.table[index].phase else { return None };
+        let mut storage = FieldStorage::new();
+        let (head, _) = decode_head(&body.head, &mut 0, &self.bounds.head, &mut storage).ok()??;
+        Some((head.method, head.path.to_owned()))
     }
 
     /// Writes 100 (Continue) if it is owed and no earlier answer is outstanding.
@@ -217,24 +226,26 @@ impl Connections {
             let limits = self.bounds.head;
             // It was decoded before; nothing has changed.
             if let Some((head, _)) = decode_head(&body.head, &mut 0, &limits, &mut storage)? {
-                self.begin(reactor, service, index, &head, &body.data, out);
+                let is_all = decoded.consumed == bytes.len();
+                self.begin(reactor, service, index, (&head, &body.data), is_all, out);
             }
         }
         Ok(decoded.consumed)
     }
 
-    /// Begins a request: calls the service, which answers at once or later.
+    /// Begins a request: calls the service, which answers at once or later. `is_all`: nothing that was received follows it.
     fn begin<D: Driver, S: Service<D>>(
         &mut self,
         reactor: &mut Reactor<D>,
         service: &mut S,
         index: usize,
-        head: &Head<'_, '_>,
-        body: &[u8],
+        (head, body): (&Head<'_, '_>, &[u8]),
+        is_all: bool,
         out: &mut Vec<u8>,
     ) {
         let requests_max = self.bounds.requests_max;
-        let is_draining = self.draining.is_some();
+        // What came before draining is answered, so the last of it says that it is the last.
+        let is_draining = self.draining.is_some() && is_all;
         let connection = &mut self.table[index];
         connection.requests += 1;
         // The next head has its own deadline.

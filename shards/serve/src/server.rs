@@ -1,26 +1,33 @@
 //! The reactor's handler: connections come, receive, and go.
 
 use crate::bounds::{
-    Bounds, DRAIN_IDLE_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, OUTPUT_BYTES_MAX,
+    Bounds, DRAIN_IDLE_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, OUTPUT_BYTES_MAX, Observe,
     REFUSED_AT_ONCE_MAX, STALL_NS,
 };
-use crate::connection::{Blocked, Connection, Phase};
+use crate::connection::{Blocked, Connection, Phase, State};
 use crate::counters::{Counters, RouteId, UNMATCHED};
+use crate::deadlines::Waits;
 use crate::outbox::Outbox;
 use crate::refusals;
-use crate::service::{Observation, Service};
+use crate::service::{Answered, Observation, Service};
 use ringmill_http1::{Connection as ConnectionField, DateText, encode_reply};
+use ringmill_mesh::Places;
 use ringmill_reactor::{Driver, End, Errno, Fd, Handler, ListenerId, Mail, Now, Reactor, SocketId};
 use slab::Slab;
 use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Connections, and what their service needs to know of them.
 pub(crate) struct Connections {
     pub(crate) bounds: Bounds,
     pub(crate) table: Slab<Connection>,
     pub(crate) generation: u32,
+    /// Of the host.
+    pub(crate) places: Arc<Places>,
+    /// Connections without a place, which are being turned away.
+    pub(crate) refused: usize,
     pub(crate) counters: Counters,
     pub(crate) outbox: Outbox,
     /// Bytes of all bodies being received.
@@ -87,13 +94,16 @@ impl<D: Driver> Core<'_, D> {
 }
 
 impl<S> Server<S> {
-    /// A server without connections; `routes` counts [`UNMATCHED`] too.
-    pub fn new(bounds: Bounds, routes: usize, service: S) -> Server<S> {
+    /// A server without connections; `routes` counts [`UNMATCHED`] too, `places` bounds the connections of all shards
+    /// together: beyond, a newcomer gets 503.
+    pub fn new(bounds: Bounds, places: Arc<Places>, routes: usize, service: S) -> Server<S> {
         Server {
             connections: Connections {
                 bounds,
                 table: Slab::new(),
                 generation: 0,
+                places,
+                refused: 0,
                 counters: Counters::new(routes),
                 outbox: Outbox::default(),
                 bodies_bytes: Rc::default(),
@@ -134,7 +144,8 @@ impl Connections {
 
     fn open<D: Driver, S: Service<D>>(&mut self, reactor: &mut Reactor<D>, fd: Fd, service: &mut S) {
         self.counters.connections_accepted += 1;
-        if self.table.len() >= self.bounds.connections_max.saturating_add(REFUSED_AT_ONCE_MAX) {
+        let has_place = self.places.take();
+        if !has_place && self.refused >= REFUSED_AT_ONCE_MAX {
             self.counters.connections_refused += 1;
             service.observe(reactor, Observation::TooManyConnections { request_id: None });
             reactor.refuse(fd);
@@ -147,19 +158,51 @@ impl Connections {
         let socket = reactor.open(fd, index as u64);
         let first_request_ns =
             if self.draining.is_some() { DRAIN_IDLE_NS } else { self.bounds.idle_timeout_ns };
-        entry.insert(Connection::new(socket, self.generation, now_ns + first_request_ns));
+        entry.insert(Connection::new(socket, self.generation, now_ns + first_request_ns, has_place));
         self.arm_timer(reactor, index);
-        if self.table.len() > self.bounds.connections_max {
+        if !has_place {
+            self.refused += 1;
             self.counters.connections_refused += 1;
             self.set_date(reactor.now());
-            let id = self.refuse(reactor, index, refusals::UNAVAILABLE);
+            let id = self.write_refusal(reactor, index, refusals::UNAVAILABLE);
             service.observe(reactor, Observation::TooManyConnections { request_id: id.as_deref() });
+        }
+        if let Some(draining) = self.draining
+            && draining.deadline_ns <= now_ns
+        {
+            // It came too late for the deadline's own timer.
+            reactor.set_timer(now_ns, crate::deadlines::DRAIN);
         }
     }
 
-    /// Answers with a refusal behind everything that was begun, after which the connection ends. Says the id that an answer
-    /// of 500 and above carries.
-    pub(crate) fn refuse<D: Driver>(
+    /// Answers with a refusal behind everything that was begun, after which the connection ends. `whose`: method and path,
+    /// as far as they are known.
+    pub(crate) fn refuse<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        service: &mut S,
+        index: usize,
+        answer: (ringmill_http1::Status, &str),
+        whose: Option<(ringmill_http1::Method, String)>,
+    ) {
+        let id = self.write_refusal(reactor, index, answer);
+        if id.is_some() || self.bounds.observe == Observe::All {
+            let (method, path) = whose.unwrap_or((ringmill_http1::Method::Unknown, String::new()));
+            let observation = Observation::Answered(Answered {
+                route: UNMATCHED,
+                method: method.as_str(),
+                path: &path,
+                status: answer.0.0,
+                duration_ns: 0,
+                request_id: id.as_deref(),
+                cause: Some("refused before the whole request was there"),
+            });
+            service.observe(reactor, observation);
+        }
+    }
+
+    /// Writes a refusal, after which the connection ends. Says the id that an answer of 500 and above carries.
+    fn write_refusal<D: Driver>(
         &mut self,
         reactor: &mut Reactor<D>,
         index: usize,
@@ -252,6 +295,11 @@ impl Connections {
     /// Closes at once.
     pub(crate) fn close<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize) {
         let connection = self.table.remove(index);
+        if connection.has_place {
+            self.places.give_back();
+        } else {
+            self.refused -= 1;
+        }
         if let Some((timer, _)) = connection.timer {
             reactor.cancel_timer(timer);
         }
@@ -268,8 +316,9 @@ impl Connections {
         for (index, connection) in &mut self.table {
             let wants_no_more = matches!(connection.phase, Phase::Head) && connection.input.is_empty();
             match connection.begun.back_mut() {
-                // The last answer that is owed ends the connection, and says so unless it is written already.
-                Some(last) if wants_no_more => {
+                // The last answer that is owed ends the connection, and says so. One that is written already cannot: what
+                // follows it has the time of an idle connection.
+                Some(last) if wants_no_more && matches!(last.state, State::Waiting) => {
                     last.meta.connection = ConnectionField::Close;
                     connection.is_last = true;
                 }
@@ -443,6 +492,9 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
             }
         } else if connection.blocked == Blocked::Output {
             self.connections.unblock(reactor, &mut self.service, index);
+        } else if connection.begun.is_empty() && connection.waits == Waits::Nothing {
+            // A deadline found it idle but for a slow reader: its idle time begins now.
+            self.connections.set_phase_deadline(reactor, index, false);
         }
     }
 

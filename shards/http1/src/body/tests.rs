@@ -131,7 +131,7 @@ fn bodies_too_large() {
 #[test]
 fn extensions() {
     for extension in
-        [";a", ";a=b", ";a=\"b;\\\"c\\\\\"", " \t;\ta = b", ";a;b=\"\";c", ";\u{fc}", ";a=\"\t\u{fc}\""]
+        [";a", ";a=b", ";a=\"b;\\\"c\\\\\"", " \t;\ta = b", ";a;b=\"\";c", ";a=b \t; c", ";a=\"\t\u{fc}\""]
     {
         let input = format!("1{extension}\r\nx\r\n0{extension}\r\n\r\n");
         check_chunked(input, Ok(("x", Some(""))));
@@ -146,6 +146,15 @@ fn extensions() {
         ";a=\"\\\x00\"\r\n",
         ";a=\"\n",
         " a\r\n",
+        ";\u{fc}\r\n",
+        ";\r\n",
+        " \r\n",
+        ";;\r\n",
+        ";a=\r\n",
+        ";a b\r\n",
+        ";a \r\n",
+        ";a=\"b\"c\r\n",
+        ";=b\r\n",
         "\x0b;a\r\n",
     ] {
         check_chunked(format!("1{extension}x\r\n0\r\n\r\n"), Err(Refusal::BadRequest));

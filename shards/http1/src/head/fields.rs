@@ -33,7 +33,7 @@ pub(super) fn read<'b>(fields: &[Header<'b>], head: &mut Head<'b, '_>) -> Result
         let value = field.value;
         match (name.len(), name[0] | 0x20) {
             (4, b'h') if is_named(name, b"host") => {
-                if head.host.is_some() || !(value.is_empty() || is_authority(value, Port::Optional)) {
+                if head.host.is_some() || !is_authority(value, Port::Optional) {
                     return Err(Refusal::BadRequest);
                 }
                 head.host = Some(value);

@@ -25,7 +25,7 @@ pub(super) fn split(method: Method, target: &str) -> Result<Form<'_>, Refusal> {
     if target == "*" && method == Method::Options {
         return Ok(Form { path: target, query: None, authority: None });
     }
-    absolute_form(target)
+    absolute_form(method, target)
 }
 
 fn authority_form(target: &str) -> Result<Form<'_>, Refusal> {
@@ -35,7 +35,7 @@ fn authority_form(target: &str) -> Result<Form<'_>, Refusal> {
     }
 }
 
-fn absolute_form(target: &str) -> Result<Form<'_>, Refusal> {
+fn absolute_form(method: Method, target: &str) -> Result<Form<'_>, Refusal> {
     let rest = after_scheme(target, "http://").or_else(|| after_scheme(target, "https://"));
     let rest = rest.ok_or(Refusal::BadRequest)?;
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -44,7 +44,12 @@ fn absolute_form(target: &str) -> Result<Form<'_>, Refusal> {
         return Err(Refusal::BadRequest);
     }
     let (path, query) = path_and_query(rest)?;
-    let path = if path.is_empty() { "/" } else { path };
+    let path = match path {
+        // RFC 9112 section 3.2.4: what a proxy would pass on as `*`.
+        "" if method == Method::Options && query.is_none() => "*",
+        "" => "/",
+        _ => path,
+    };
     Ok(Form { path, query, authority: Some(authority) })
 }
 

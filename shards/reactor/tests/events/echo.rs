@@ -111,7 +111,7 @@ impl Handler<Uring<Alone>> for Echo {
         self.filled += 1;
         self.send(reactor, socket, &buffer[start..]);
         // Turn and turn about with the core's own buffers.
-        if self.filled % 3 == 0 {
+        if self.filled.is_multiple_of(3) {
             reactor.resume(socket);
         } else {
             reactor.receive_into(socket, vec![7; FILL_BYTES + 5], 5);

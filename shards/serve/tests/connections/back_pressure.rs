@@ -1,8 +1,10 @@
 //! A client that does not read is not read.
 
 use crate::bench::{Bench, bodies, bounds, get};
+use ringmill_mesh::Places;
 use ringmill_reactor::memory::World;
 use ringmill_serve::{INPUT_BYTES_PAUSE, OUTPUT_BYTES_MAX, READS_BEGUN_MAX, REFUSED_AT_ONCE_MAX};
+use std::sync::Arc;
 
 #[test]
 fn output_is_bounded_and_nothing_is_lost() {
@@ -121,8 +123,7 @@ fn answers_that_wait_for_an_earlier_one_count_as_unsent() {
 
 #[test]
 fn beyond_the_bound_of_connections_some_are_answered_and_the_rest_closed() {
-    let bounds = ringmill_serve::Bounds { connections_max: 3, ..bounds() };
-    let mut bench = Bench::with(World::new(1, 64), 0, bounds);
+    let mut bench = Bench::with_places(World::new(1, 64), 0, bounds(), Arc::new(Places::new(3)));
     let served: Vec<_> = (0..3).map(|_| bench.connect()).collect();
     let refused: Vec<_> = (0..REFUSED_AT_ONCE_MAX + 10).map(|_| bench.connect()).collect();
     let mut answered = 0;
@@ -138,8 +139,36 @@ fn beyond_the_bound_of_connections_some_are_answered_and_the_rest_closed() {
     assert_eq!(answered, REFUSED_AT_ONCE_MAX);
     let named = bench.server.service.refused.iter().filter(|id| id.is_some()).count();
     assert_eq!((named, bench.server.service.refused.len()), (answered, answered + 10));
+    for peer in &refused {
+        peer.end();
+    }
+    bench.settle();
+    let again = bench.connect();
+    assert!(!again.read().is_empty(), "it is answered again");
+    again.end();
     for peer in refused.iter().chain(&served) {
         peer.end();
     }
     bench.assert_clean();
+}
+
+#[test]
+fn those_that_are_turned_away_take_no_place() {
+    let places = Arc::new(Places::new(2));
+    let mut bench = Bench::with_places(World::new(1, 64), 0, bounds(), places.clone());
+    let served = [bench.connect(), bench.connect()];
+    // They keep their sockets for as long as they may.
+    let refused: Vec<_> = (0..20).map(|_| bench.connect()).collect();
+    assert_eq!(places.taken(), 2);
+    served[0].end();
+    bench.settle();
+    let next = bench.connect();
+    next.write(&get("/a"));
+    bench.settle();
+    assert_eq!(bodies(&next.read()), ["GET /a "]);
+    for peer in refused.iter().chain(&served).chain([&next]) {
+        peer.reset();
+    }
+    bench.assert_clean();
+    assert_eq!(places.taken(), 0);
 }

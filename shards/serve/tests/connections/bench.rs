@@ -1,6 +1,7 @@
 //! A shard on the driver in memory, and a service whose late answers a test gives when it likes.
 
 use ringmill_http1::{Limits, Status};
+use ringmill_mesh::Places;
 use ringmill_reactor::memory::{Memory, Peer, World};
 use ringmill_reactor::{Fd, Mail, Reactor};
 use ringmill_serve::{
@@ -8,6 +9,7 @@ use ringmill_serve::{
 };
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
 
@@ -23,6 +25,8 @@ pub(crate) struct Echo {
     pub(crate) waiting: Rc<RefCell<Vec<(String, Responder)>>>,
     pub(crate) seen: Vec<String>,
     pub(crate) statuses: Vec<u16>,
+    /// Status, method and path, and whether there is an id.
+    pub(crate) observed: Vec<(u16, String, bool)>,
     pub(crate) pongs: usize,
     pub(crate) panics: usize,
     pub(crate) cut_off: Option<usize>,
@@ -79,7 +83,11 @@ impl Service<Memory<Note>> for Echo {
 
     fn observe(&mut self, _: &mut Reactor<Memory<Note>>, observation: Observation<'_>) {
         match observation {
-            Observation::Answered(answered) => self.statuses.push(answered.status),
+            Observation::Answered(answered) => {
+                self.statuses.push(answered.status);
+                let asked = format!("{} {}", answered.method, answered.path);
+                self.observed.push((answered.status, asked, answered.request_id.is_some()));
+            }
             Observation::Panicked => self.panics += 1,
             Observation::Drained { cut_off } => self.cut_off = Some(cut_off),
             Observation::AcceptFailed(_) => self.accept_failures += 1,
@@ -103,7 +111,6 @@ pub(crate) fn bounds() -> Bounds {
         requests_max: 0,
         bodies_bytes_max: 1 << 20,
         output_bytes_max: 8 << 20,
-        connections_max: 1000,
         observe: Observe::All,
         slow_ns: u64::MAX,
     }
@@ -123,9 +130,18 @@ impl Bench {
     }
 
     pub(crate) fn with(world: World<Note>, shard: usize, bounds: Bounds) -> Bench {
+        Bench::with_places(world, shard, bounds, Arc::new(Places::new(1000)))
+    }
+
+    pub(crate) fn with_places(
+        world: World<Note>,
+        shard: usize,
+        bounds: Bounds,
+        places: Arc<Places>,
+    ) -> Bench {
         let mut reactor = Reactor::new(world.driver(shard));
         let listener = reactor.add_listener(Fd(1));
-        Bench { world, reactor, server: Server::new(bounds, 2, Echo::default()), listener, shard }
+        Bench { world, reactor, server: Server::new(bounds, places, 2, Echo::default()), listener, shard }
     }
 
     pub(crate) fn turn(&mut self) {

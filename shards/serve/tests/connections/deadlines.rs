@@ -153,8 +153,10 @@ fn a_peer_that_reads_slowly_is_served_and_then_idles() {
     bench.settle();
     text.extend(peer.read());
     assert_eq!(bodies(&text).len(), 10);
-    // Its idle time was over long ago; it is seen when the deadline of sending is looked at.
-    bench.pass(31 * SECOND);
+    // Its idle time begins with the last byte that it took.
+    bench.pass(74 * SECOND);
+    assert!(!peer.is_closed());
+    bench.pass(2 * SECOND);
     assert!(peer.is_closed() && !peer.is_reset());
     bench.assert_clean();
 }
@@ -178,4 +180,15 @@ fn a_head_that_waits_for_the_reader_has_its_whole_time_afterwards() {
     peer.write(b"Host: a\r\n\r\n");
     bench.settle();
     assert_eq!(bodies(&peer.read()), ["GET /last "]);
+
+    // Its time, and no more.
+    peer.write(&many);
+    peer.write(b"GET /last HTTP/1.1\r\n");
+    bench.settle();
+    bench.pass(20 * SECOND);
+    while !peer.read().is_empty() {
+        bench.settle();
+    }
+    bench.pass(11 * SECOND);
+    assert_eq!(answers(&peer.read())[0].0, 408);
 }

@@ -99,3 +99,108 @@ fn a_message_is_handled_while_draining() {
     bench.server.message(&mut bench.reactor, mail);
     assert_eq!(bench.server.service.pongs, 1);
 }
+
+#[test]
+fn who_comes_after_the_deadline_is_cut_off_too() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    peer.write(&get("/later1"));
+    bench.settle();
+    let deadline_ns = bench.reactor.now().monotonic_ns;
+    bench.server.drain(&mut bench.reactor, deadline_ns);
+    bench.settle();
+    let late = bench.world.connect(0, usize::MAX);
+    late.write(&get("/later2"));
+    bench.server.close_listeners(&mut bench.reactor, &[bench.listener]);
+    bench.settle();
+    bench.pass(SECOND);
+    assert!(bench.server.is_drained() && peer.is_closed() && late.is_closed());
+    bench.server.service.waiting.borrow_mut().clear();
+    bench.assert_clean();
+}
+
+#[test]
+fn what_was_received_before_draining_is_answered_and_the_last_answer_says_so() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    peer.write(&[post("/later1", "x"), get("/a"), get("/later2"), get("/b")].concat());
+    bench.settle();
+    drain(&mut bench, 30);
+    bench.answer("POST /later1 x");
+    bench.answer("GET /later2 ");
+    let text = peer.read();
+    assert_eq!(bodies(&text), ["POST /later1 x", "GET /a ", "GET /later2 ", "GET /b "]);
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!(text.matches("Connection: close").count(), 1);
+    assert!(text.rfind("Connection: close") > text.find("GET /later2 "));
+    peer.end();
+    bench.settle();
+    assert!(bench.server.is_drained());
+    assert_eq!(bench.server.service.cut_off, Some(0));
+}
+
+#[test]
+fn a_request_on_its_way_behind_a_written_answer_is_answered() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    peer.write(&[get("/later1"), get("/a")].concat());
+    bench.settle();
+    drain(&mut bench, 30);
+    bench.answer("GET /later1 ");
+    peer.write(&get("/b"));
+    bench.settle();
+    let text = peer.read();
+    assert_eq!(bodies(&text), ["GET /later1 ", "GET /a ", "GET /b "]);
+    assert!(String::from_utf8_lossy(&text).contains("Connection: close"));
+    peer.end();
+    bench.settle();
+    assert!(bench.server.is_drained());
+}
+
+#[test]
+fn a_slow_reader_holds_the_drain_no_longer_than_it_reads() {
+    let mut bench = Bench::new();
+    let peer = bench.world.connect(0, 100);
+    bench.settle();
+    peer.write(&[get("/a"), get("/b")].concat());
+    bench.settle();
+    drain(&mut bench, 30);
+    bench.pass(5 * SECOND);
+    assert!(!peer.is_closed());
+    let mut text = Vec::new();
+    for _ in 0..10 {
+        text.extend(peer.read());
+        bench.settle();
+    }
+    assert_eq!(bodies(&text).len(), 2);
+    bench.pass(SECOND + SECOND / 5);
+    assert!(peer.is_closed() && bench.server.is_drained());
+}
+
+#[test]
+fn an_answer_that_is_half_sent_at_the_deadline_counts() {
+    let mut bench = Bench::new();
+    let peer = bench.world.connect(0, 100);
+    bench.settle();
+    peer.write(&get("/a"));
+    bench.settle();
+    drain(&mut bench, 5);
+    bench.pass(6 * SECOND);
+    assert!(peer.is_closed() && bench.server.is_drained());
+    assert_eq!(bench.server.service.cut_off, Some(1));
+    bench.assert_clean();
+}
+
+#[test]
+fn a_connection_that_was_answered_late_does_not_hold_the_drain_up() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    peer.write(&[get("/later1"), get("/later2")].concat());
+    bench.settle();
+    bench.answer("GET /later2 ");
+    drain(&mut bench, 30);
+    bench.answer("GET /later1 ");
+    assert_eq!(bodies(&peer.read()).len(), 2);
+    bench.pass(SECOND + SECOND / 5);
+    assert!(peer.is_closed() && bench.server.is_drained());
+}

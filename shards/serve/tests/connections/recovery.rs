@@ -70,9 +70,9 @@ fn accepting_pauses_without_descriptors_and_goes_on() {
 
 #[test]
 fn one_connection_too_many_is_told_so() {
-    let mut bounds = crate::bench::bounds();
-    bounds.connections_max = 2;
-    let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
+    let places = std::sync::Arc::new(ringmill_mesh::Places::new(2));
+    let world = ringmill_reactor::memory::World::new(1, 64);
+    let mut bench = Bench::with_places(world, 0, crate::bench::bounds(), places);
     let peers = [bench.connect(), bench.connect()];
     let third = bench.connect();
     assert_eq!(answers(&third.read()), [(503, r#"{"error":"Service unavailable"}"#.to_owned())]);
@@ -91,6 +91,9 @@ fn too_much_after_the_last_answer_closes() {
     let mut bench = Bench::new();
     let peer = bench.connect();
     peer.write(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\n");
+    bench.settle();
+    assert!(peer.read().is_empty());
+    peer.write(b"x");
     bench.settle();
     assert_eq!(answers(&peer.read()), [(413, r#"{"error":"Body too large"}"#.to_owned())]);
     peer.write(&vec![b'x'; 200_000]);
@@ -155,4 +158,29 @@ fn a_duty_that_a_panic_dropped_answers_no_later_request() {
     assert_eq!(answers(&peer.read()), [failure, (200, "GET /later1 ".to_owned())]);
     peer.end();
     bench.assert_clean();
+}
+
+#[test]
+fn every_refusal_is_observed_with_what_is_known_of_its_request() {
+    let mut bounds = crate::bench::bounds();
+    bounds.bodies_bytes_max = 1000;
+    let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
+    for (bytes, expected) in [
+        (&b"GET /a HTTP/1.1\nHost: a\r\n\r\n"[..], (400, "UNKNOWN ", false)),
+        (b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\nx", (413, "POST /a", false)),
+        (b"POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx", (400, "POST /b", false)),
+        (b"GET /a HTTP/3.0\r\nHost: a\r\n\r\n", (505, "UNKNOWN ", true)),
+        (b"PUT /c HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n", (503, "PUT /c", true)),
+        (b"PUT /d HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n", (408, "PUT /d", false)),
+    ] {
+        let peer = bench.connect();
+        peer.write(bytes);
+        bench.settle();
+        bench.pass(31 * SECOND);
+        let (status, asked, has_id) = bench.server.service.observed.pop().expect("an observation");
+        assert_eq!((status, asked.as_str(), has_id), expected);
+        assert!(bench.server.service.observed.is_empty());
+        peer.end();
+        bench.settle();
+    }
 }
