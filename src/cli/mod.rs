@@ -16,10 +16,9 @@ macro_rules! say {
 
 /// The same on standard error.
 macro_rules! complain {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), $($text)*);
-    }};
+    ($($text:tt)*) => {
+        $crate::control::log::complain(&format!($($text)*))
+    };
 }
 
 use {complain, say};
@@ -88,7 +87,7 @@ pub fn main() -> ExitCode {
         Command::Init(arguments) => init::run(&arguments),
         Command::Seed(arguments) => seed::run(&arguments),
     };
-    match result {
+    let code = match result {
         Ok(code) => code,
         Err(Failure::Message(message)) => {
             complain!("ringmill: {message}");
@@ -105,7 +104,9 @@ pub fn main() -> ExitCode {
             );
             ExitCode::FAILURE
         }
-    }
+    };
+    crate::control::log::finish();
+    code
 }
 
 /// The plan that file, environment and flags come to. `first` are sets that stem from flags of their own; they win over

@@ -55,21 +55,33 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     ];
     let flags = flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))).collect();
     let plan = Arc::new(plan(&arguments.configuration, flags)?);
-    say!("ringmill {} serves {}", env!("CARGO_PKG_VERSION"), source(&plan.source));
     log::set_up(plan.log.level, plan.log.format);
     log::log_panics();
     log::start_writer()?;
-    let result = serve(plan);
-    log::finish();
-    result
+    // First of all, so that a signal never finds a process that does not listen to it.
+    let mut ground = control::Ground::prepare()?;
+    let Some(running) = ground.while_starting(move || start(plan)) else {
+        log::finish();
+        // Whatever the start is waiting for is not waited for.
+        std::process::exit(0)
+    };
+    match control::run(ground, running?)? {
+        Ended::Drained => Ok(ExitCode::SUCCESS),
+        Ended::AtOnce => {
+            complain!("ringmill: ended without having drained");
+            log::finish();
+            // Shards may still turn: nothing of theirs is waited for.
+            std::process::exit(1)
+        }
+    }
 }
 
-fn serve(plan: Arc<Plan>) -> Result<ExitCode, Failure> {
-    // First of all, so that a signal never finds a process that does not listen to it.
-    let ground = control::Ground::prepare()?;
+/// Everything up to running shards.
+fn start(plan: Arc<Plan>) -> Result<Running, Failure> {
     if let Some(sentence) = plan.no_effect_yet() {
         emit(line!(Info, "{sentence}"));
     }
+    say!("ringmill {} serves {}", env!("CARGO_PKG_VERSION"), source(&plan.source));
 
     let database = &plan.database.sqlite;
     prepare_database(&plan, database)?;
@@ -139,16 +151,7 @@ fn serve(plan: Arc<Plan>) -> Result<ExitCode, Failure> {
         "memory {} KiB of receive buffers, at most {connections_max} connections",
         memory_at_start(shards) / 1024
     );
-    let running = Running { plan, routes, guest, notify, shards: threads, store, admin };
-    match control::run(ground, running)? {
-        Ended::Drained => Ok(ExitCode::SUCCESS),
-        Ended::AtOnce => {
-            log::finish();
-            complain!("ringmill: ended without having drained");
-            // Shards may still turn: nothing of theirs is waited for.
-            std::process::exit(1)
-        }
-    }
+    Ok(Running { plan, routes, guest, notify, shards: threads, store, admin })
 }
 
 fn source(source: &Source) -> String {

@@ -1,7 +1,7 @@
 //! The control plane's one thread: messages, questions, signals, and the phases from serving to the end.
 
 use super::admin::{self, Admin, AdminListener, Question, Readiness};
-use super::log::{emit, line, unix_us};
+use super::log::{self, emit, emit_of_shard, line, unix_us};
 use super::metrics::{self, Per, Scrape};
 use super::process::{self, CpuUsage};
 use crate::config::Plan;
@@ -24,6 +24,14 @@ const MESSAGES_AT_ONCE: usize = 256;
 
 /// How long a scrape waits for the shards. Beyond it, it shows those that answered.
 const SCRAPE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Resident memory beyond that of the start, from which on freed memory is given back to the system, bytes. Looked at once a
+/// second.
+const TRIM_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Between two times of giving memory back: at first, and when there was little to give.
+const TRIM_INTERVAL: Duration = Duration::from_secs(5);
+const TRIM_INTERVAL_MAX: Duration = Duration::from_secs(640);
 
 /// How long after the drain's deadline the shards may take to say so.
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
@@ -73,8 +81,8 @@ enum Wants {
 struct Gathering {
     ticket: u64,
     wants: Vec<Wants>,
-    /// Shards that have not answered.
-    missing: usize,
+    /// By shard: whether it has still to answer.
+    missing: Vec<bool>,
     until: Instant,
 }
 
@@ -97,6 +105,10 @@ struct Control {
     threads: Vec<Option<JoinHandle<Option<usize>>>>,
     drained: usize,
     cut_off: usize,
+    resident_at_start: Option<u64>,
+    /// Freed memory is not given back before then.
+    trim_after: Instant,
+    trim_interval: Duration,
 }
 
 /// What has to stand before anything runs: the runtime, and ears for signals.
@@ -114,6 +126,29 @@ impl Ground {
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         drop(entered);
         Ok(Ground { runtime, terminate, interrupt })
+    }
+}
+
+impl Ground {
+    /// Has a thread do what precedes serving; `None`: a signal came first, and the thread is left to itself.
+    pub fn while_starting<T: Send + 'static>(
+        &mut self,
+        start: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let Ground { runtime, terminate, interrupt } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                signal = either(terminate, interrupt) => {
+                    emit(line!(Info, "{signal}: ended before it was ready"));
+                    None
+                }
+                started = tokio::task::spawn_blocking(start) => match started {
+                    Ok(started) => Some(started),
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                },
+            }
+        })
     }
 }
 
@@ -145,8 +180,11 @@ async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) ->
     };
     let shared = Admin { questions, shown: Arc::new(plan.shown.clone()), address: admin.address() };
     tokio::spawn(admin::serve(admin, shared));
-    let mut stdout = std::io::stdout();
-    let _ = writeln!(stdout, "ready").and_then(|()| stdout.flush());
+    // By a thread of its own: whoever does not read standard output holds nobody up.
+    std::thread::spawn(|| {
+        let mut stdout = std::io::stdout();
+        let _ = writeln!(stdout, "ready").and_then(|()| stdout.flush());
+    });
     let mut control = Control {
         routes,
         guest,
@@ -162,6 +200,9 @@ async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) ->
         threads: shards.into_iter().map(Some).collect(),
         drained: 0,
         cut_off: 0,
+        resident_at_start: None,
+        trim_after: Instant::now(),
+        trim_interval: TRIM_INTERVAL,
         plan,
     };
     let mut second = interval(Duration::from_secs(1));
@@ -218,6 +259,7 @@ async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) ->
             },
             _ = second.tick() => {
                 control.cpu.look();
+                control.give_memory_back();
                 control.give_up_late();
             }
             Some(question) = asked.recv() => control.question(question),
@@ -234,7 +276,12 @@ async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) ->
             control.message(mail.source, mail.message);
         }
         close(control.store);
-        emit(line!(Info, "Drained; {} requests were cut off", control.cut_off));
+        let words = if control.cut_off == 1 {
+            "1 request was".to_owned()
+        } else {
+            format!("{} requests were", control.cut_off)
+        };
+        emit(line!(Info, "Drained; {words} cut off"));
     } else {
         // Dropped, it would wait for the statements that run.
         std::mem::forget(control.store);
@@ -272,16 +319,14 @@ async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str 
 impl Control {
     fn message(&mut self, source: usize, message: Message) {
         match message {
-            Message::Log(line) => emit(*line),
+            Message::Log(line) => emit_of_shard(*line),
             Message::Counted { ticket, snapshot } => {
                 self.last[source] = Some(*snapshot);
                 if let Some(gathering) = &mut self.gathering
                     && gathering.ticket == ticket
                 {
-                    gathering.missing -= 1;
-                    if gathering.missing == 0 {
-                        self.gathered();
-                    }
+                    gathering.missing[source] = false;
+                    self.look_at_gathering();
                 }
             }
             Message::Scrape { ticket } => self.gather(Wants::Shard { endpoint: source, ticket }),
@@ -312,6 +357,21 @@ impl Control {
         });
     }
 
+    /// After a burst or an attack the process becomes as small again as what lives asks for. An attempt that gives back
+    /// little makes the next one later.
+    fn give_memory_back(&mut self) {
+        let before = process::read().resident_bytes;
+        let start = *self.resident_at_start.get_or_insert(before);
+        if self.trim_after > Instant::now() || before < start + TRIM_BYTES {
+            return;
+        }
+        ringmill_reactor::give_memory_back();
+        let is_little = process::read().resident_bytes > before / 10 * 9;
+        self.trim_interval =
+            if is_little { (self.trim_interval * 2).min(TRIM_INTERVAL_MAX) } else { TRIM_INTERVAL };
+        self.trim_after = Instant::now() + self.trim_interval;
+    }
+
     /// Takes note of how a shard's thread ended.
     fn join(&mut self, shard: usize) {
         if let Some(thread) = self.threads[shard].take()
@@ -319,6 +379,11 @@ impl Control {
         {
             self.drained += 1;
             self.cut_off += cut_off;
+        }
+        // It answers no more; it is shown as it was last.
+        if let Some(gathering) = &mut self.gathering {
+            gathering.missing[shard] = false;
+            self.look_at_gathering();
         }
     }
 
@@ -346,13 +411,19 @@ impl Control {
         self.ticket += 1;
         let ticket = self.ticket;
         let wants = std::mem::take(&mut self.next);
-        let mut missing = 0;
-        for shard in 0..self.shards {
-            // Without room the scrape goes on without this shard.
-            missing += usize::from(self.guest.request(shard, Message::Count { ticket }).is_ok());
-        }
+        let missing = (0..self.shards)
+            .map(|shard| {
+                // Without room, or without the shard, the scrape goes on without it.
+                self.threads[shard].is_some() && self.guest.request(shard, Message::Count { ticket }).is_ok()
+            })
+            .collect();
         self.gathering = Some(Gathering { ticket, wants, missing, until: Instant::now() + SCRAPE_TIMEOUT });
-        if missing == 0 {
+        self.look_at_gathering();
+    }
+
+    /// Goes on if nobody is missing.
+    fn look_at_gathering(&mut self) {
+        if self.gathering.as_ref().is_some_and(|gathering| !gathering.missing.contains(&true)) {
             self.gathered();
         }
     }
@@ -410,6 +481,7 @@ impl Control {
             store: &self.store.statistics(),
             process: process::read(),
             cpu_percent: self.cpu.percent(),
+            log_dropped: log::dropped(),
             started_unix_seconds: self.started_unix_seconds,
         };
         metrics::render(&scrape, per)

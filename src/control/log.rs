@@ -4,12 +4,13 @@
 
 use crate::config::plan::{Level, LogFormat};
 use serde_json::{Map, Value};
+use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::Duration;
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::os::fd::AsFd;
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 /// One line.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,21 +132,49 @@ struct Settings {
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 
-/// Lines that may wait for standard error. Beyond it they are dropped and counted: nobody who serves waits for whoever
-/// reads the log.
+/// Lines of shards that may wait for standard error. Beyond it they are dropped and counted: nobody who serves waits for
+/// whoever reads the log.
 const LINES_MAX: usize = 8192;
+
+/// Lines of the process itself that may wait, in a queue of their own, which goes first: what shards have to say in masses
+/// does not displace them.
+const OWN_LINES_MAX: usize = 256;
 
 /// How long the end of the process waits for lines to be written.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
-enum Job {
-    Write(Line),
-    /// Everything before this is written.
-    Tell(SyncSender<()>),
+/// How often dropped lines are reported, at most.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a standard error that does not block, and is full, is left alone.
+const FULL_PAUSE: Duration = Duration::from_millis(2);
+
+#[derive(Default)]
+struct Queues {
+    /// Rendered lines of the process itself.
+    own: VecDeque<String>,
+    shards: VecDeque<Line>,
+    /// Lines that found no room, and could not be written, so far.
+    dropped: u64,
+    /// A line was taken and is not written yet.
+    is_writing: bool,
+    is_started: bool,
 }
 
-static WRITER: OnceLock<SyncSender<Job>> = OnceLock::new();
-static DROPPED: AtomicU64 = AtomicU64::new(0);
+static QUEUES: Mutex<Queues> = Mutex::new(Queues {
+    own: VecDeque::new(),
+    shards: VecDeque::new(),
+    dropped: 0,
+    is_writing: false,
+    is_started: false,
+});
+/// Struck when there is something to write, and when it is written.
+static CHANGED: Condvar = Condvar::new();
+
+fn queues() -> MutexGuard<'static, Queues> {
+    // Nothing is done under the lock that leaves a queue half changed.
+    QUEUES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Sets level and format, once.
 pub fn set_up(level: Level, format: LogFormat) {
@@ -154,60 +183,113 @@ pub fn set_up(level: Level, format: LogFormat) {
 
 /// Starts the thread that writes: from now on whoever logs never waits for standard error.
 pub fn start_writer() -> std::io::Result<()> {
-    let (sender, jobs) = sync_channel(LINES_MAX);
-    std::thread::Builder::new().name("log".to_owned()).spawn(move || {
-        let mut dropped = 0;
-        for job in jobs {
-            match job {
-                Job::Write(line) => write(&line),
-                Job::Tell(done) => _ = done.send(()),
-            }
-            let now_dropped = DROPPED.load(Relaxed);
-            if now_dropped > dropped {
-                write(
-                    &line!(Warn, "{} log lines found no room and were dropped", now_dropped - dropped)
-                        .at(unix_us()),
-                );
-                dropped = now_dropped;
-            }
-        }
-    })?;
-    let _ = WRITER.set(sender);
+    // A descriptor of its own: nobody else waits for a lock that is held while it writes.
+    let stderr = File::from(std::io::stderr().as_fd().try_clone_to_owned()?);
+    std::thread::Builder::new().name("log".to_owned()).spawn(move || write_for_ever(&stderr))?;
+    queues().is_started = true;
     Ok(())
 }
 
-/// Waits a moment until what was logged is written.
-pub fn finish() {
-    let (done, written) = sync_channel(1);
-    if let Some(writer) = WRITER.get()
-        && writer.try_send(Job::Tell(done)).is_ok()
-    {
-        let _ = written.recv_timeout(FINISH_TIMEOUT);
+fn write_for_ever(stderr: &File) {
+    let mut reported = (0, None::<Instant>);
+    loop {
+        let text = {
+            let mut queues = queues();
+            queues.is_writing = false;
+            CHANGED.notify_all();
+            loop {
+                let is_due = reported.1.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL);
+                if queues.dropped > reported.0 && is_due {
+                    let count = queues.dropped - reported.0;
+                    reported = (queues.dropped, Some(Instant::now()));
+                    let line = line!(Warn, "{count} log lines found no room and were dropped");
+                    queues.own.push_back(line.at(unix_us()).render(settings().format));
+                }
+                let next = queues.own.pop_front();
+                let next = next.or_else(|| Some(queues.shards.pop_front()?.render(settings().format)));
+                if let Some(text) = next {
+                    queues.is_writing = true;
+                    break text;
+                }
+                queues = CHANGED.wait(queues).unwrap_or_else(PoisonError::into_inner);
+            }
+        };
+        if !write_all(stderr, text.as_bytes()) {
+            queues().dropped += 1;
+        }
     }
 }
 
-fn write(line: &Line) {
-    // Nobody is left to tell if standard error is gone.
-    let _ = std::io::stderr().write_all(line.render(settings().format).as_bytes());
+/// Writes all of it, however long its reader takes; false: standard error is gone.
+fn write_all(mut stderr: &File, mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        match stderr.write(bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(FULL_PAUSE),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// Waits a moment until what was logged is written: the process's own lines, and those of shards if there is time.
+pub fn finish() {
+    let queues = queues();
+    if queues.is_started {
+        let is_behind =
+            |queues: &mut Queues| !queues.own.is_empty() || !queues.shards.is_empty() || queues.is_writing;
+        let _ = CHANGED.wait_timeout_while(queues, FINISH_TIMEOUT, is_behind);
+    }
+}
+
+/// Lines that were dropped so far.
+pub fn dropped() -> u64 {
+    queues().dropped
 }
 
 fn settings() -> Settings {
     *SETTINGS.get().unwrap_or(&Settings { level: Level::Info, format: LogFormat::Json })
 }
 
-/// Writes a line, if its level is wanted. Never blocks once [`start_writer`] has run.
+/// Writes a line of the process itself, if its level is wanted. Never blocks once [`start_writer`] has run.
 pub fn emit(line: Line) {
+    if line.level <= settings().level {
+        let line = if line.unix_us == 0 { line.at(unix_us()) } else { line };
+        write_own(line.render(settings().format));
+    }
+}
+
+/// Writes a line of a shard, if its level is wanted and there is room.
+pub fn emit_of_shard(line: Line) {
     if line.level > settings().level {
         return;
     }
-    let line = if line.unix_us == 0 { line.at(unix_us()) } else { line };
-    match WRITER.get() {
-        Some(writer) => {
-            if writer.try_send(Job::Write(line)).is_err() {
-                DROPPED.fetch_add(1, Relaxed);
-            }
-        }
-        None => write(&line),
+    let mut queues = queues();
+    if queues.shards.len() < LINES_MAX {
+        queues.shards.push_back(line);
+        CHANGED.notify_all();
+    } else {
+        queues.dropped += 1;
+    }
+}
+
+/// Writes words to standard error as they are, behind what was logged. Never blocks once [`start_writer`] has run.
+pub fn complain(words: &str) {
+    write_own(format!("{words}\n"));
+}
+
+fn write_own(text: String) {
+    let mut queues = queues();
+    if !queues.is_started {
+        drop(queues);
+        // Nobody is left to tell if standard error is gone.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    } else if queues.own.len() < OWN_LINES_MAX {
+        queues.own.push_back(text);
+        CHANGED.notify_all();
+    } else {
+        queues.dropped += 1;
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Scrape<'a> {
     pub(super) store: &'a Statistics,
     pub(super) process: Process,
     pub(super) cpu_percent: f64,
+    /// Log lines that were dropped behind the shards.
+    pub(super) log_dropped: u64,
     pub(super) started_unix_seconds: f64,
 }
 
@@ -76,7 +78,7 @@ pub(super) fn render(scrape: &Scrape<'_>, per: Per) -> String {
     requests(&mut text, scrape, &groups);
     durations(&mut text, scrape, &groups);
     connections(&mut text, &groups);
-    shards(&mut text, &groups);
+    shards(&mut text, scrape, &groups);
     store(&mut text, scrape.store);
     process(&mut text, scrape);
     text.0
@@ -188,7 +190,7 @@ fn connections(text: &mut Text, groups: &[(String, Snapshot)]) {
     each(text, groups, &rows);
 }
 
-fn shards(text: &mut Text, groups: &[(String, Snapshot)]) {
+fn shards(text: &mut Text, scrape: &Scrape<'_>, groups: &[(String, Snapshot)]) {
     let rows: [Row; 3] = [
         ("ringmill_turns_total", "counter", "Turns of the reactors.", |c| c.turns as f64),
         ("ringmill_turn_seconds_max", "gauge", "The longest turn since the last scrape.", |c| {
@@ -209,7 +211,9 @@ fn shards(text: &mut Text, groups: &[(String, Snapshot)]) {
     let name = "ringmill_log_dropped_total";
     text.family(name, "counter", "Log lines that found no room on their way.");
     for (shard, snapshot) in groups {
-        text.sample(name, &[("shard", shard)], snapshot.log_dropped as f64);
+        // What was dropped behind the shards belongs to none of them.
+        let behind = if shard.is_empty() { scrape.log_dropped } else { 0 };
+        text.sample(name, &[("shard", shard)], (snapshot.log_dropped + behind) as f64);
     }
     let name = "ringmill_db_under_way";
     text.family(name, "gauge", "Jobs that shards handed to the database and that are not replied to.");

@@ -247,6 +247,24 @@ impl Round {
     }
 }
 
+/// The answer that these bytes begin with, checked as all are, and its length; `None` if there is more of it to come.
+#[track_caller]
+pub(crate) fn decode(bytes: &[u8]) -> Option<(Response, usize)> {
+    let (mut response, start, length) = decode_head(bytes)?;
+    response.body = bytes.get(start..start + length)?.to_vec();
+    Some((response, start + length))
+}
+
+/// The head that these bytes begin with, checked as all are, where its body starts, and how long that is.
+#[track_caller]
+pub(crate) fn decode_head(bytes: &[u8]) -> Option<(Response, usize, usize)> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&bytes[..end]).expect("a head in ASCII");
+    let response = parse_head(head);
+    let length = check_head(&response);
+    Some((response, end + 4, length))
+}
+
 fn parse_head(head: &str) -> Response {
     let mut lines = head.split("\r\n");
     let line = lines.next().unwrap_or_default().to_owned();

@@ -5,7 +5,10 @@ use crate::pipelining::ENDPOINTS;
 use crate::server::{PATIENCE, Server, Setup, Signal};
 use std::io::ErrorKind;
 use std::net::TcpStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// What an answer that waits for nobody takes less than.
+const NO_WAIT: Duration = Duration::from_millis(1500);
 
 const UNDER_WAY: &str = "ringmill_db_under_way{server=\"sqlite\"}";
 
@@ -145,7 +148,7 @@ fn a_second_signal_ends_at_once() {
         is_under_way(&server);
         server.signal(first);
         refuses(&server);
-        assert_eq!(server.exit_code_of_signals(second), Some(1));
+        assert_eq!(server.exit_code_of_second(second), Some(1));
         client.ends();
         let log = server.stderr_at_end();
         assert!(log.last().is_some_and(|line| line.starts_with("ringmill: ")), "{log:?}");
@@ -176,7 +179,43 @@ fn during_drain_delay_a_balancer_is_told_and_everyone_is_served() {
     assert_eq!(server.connect_admin().get("/ready").status, 503);
     assert_eq!(server.connect_admin().get("/metrics").status, 200);
     client.goes_on();
-    assert_eq!(server.exit_code_of_signals(Signal::Terminate), Some(1));
+    assert_eq!(server.exit_code_of_second(Signal::Terminate), Some(1));
+}
+
+#[test]
+fn without_a_drain_timeout_what_is_in_flight_is_cut_off_at_once() {
+    let mut server = patient().set("server.drain_timeout", "0s").start();
+    let client = &mut server.connect();
+    client.send(request("GET", ENDLESS, &[], None));
+    is_under_way(&server);
+    let silent = &mut server.connect();
+    assert_eq!(server.term(), Some(0));
+    client.ends();
+    silent.ends();
+    let log = server.stderr_at_end();
+    assert!(log.last().is_some_and(|line| line.contains("1 request was cut off")), "{log:?}");
+}
+
+#[test]
+fn while_the_last_shard_drains_the_admin_listener_answers_for_those_that_have_ended() {
+    let mut server = patient().start();
+    let client = &mut server.connect();
+    client.send(request("GET", ENDLESS, &[], None));
+    is_under_way(&server);
+    server.signal(Signal::Terminate);
+    refuses(&server);
+    // By then a shard that has nothing to do has ended, and every answer is as quick as before.
+    let asked = Instant::now();
+    while asked.elapsed() < NO_WAIT {
+        let one = Instant::now();
+        assert_eq!(server.connect_admin().get("/ready").status, 503);
+        assert!(server.connect_admin().get("/metrics").text().contains("ringmill_connections"));
+        assert!(one.elapsed() < NO_WAIT, "{:?}", one.elapsed());
+    }
+    assert_eq!(server.exit_code_of_second(Signal::Terminate), Some(1));
+    client.ends();
+    let log = server.stderr_at_end();
+    assert!(!log.iter().any(|line| line.contains("did not answer")), "{log:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! End to end: the real binary, real sockets, and what its users see. `docs/CONTRACT.md` is what is tested.
 
 mod client;
+mod pipes;
 mod server;
 
 mod admin;
@@ -18,5 +19,7 @@ mod readme;
 mod refusals;
 mod routing;
 mod splits;
+mod starting;
 mod syncs;
 mod vanishing;
+mod wire;

@@ -22,6 +22,9 @@ pub(crate) const BUILTIN: &str = include_str!("../../src/config/builtin.toml");
 /// limit, are enough for 15.
 const SHARDS_AT_ONCE: usize = 8;
 
+/// Signals that are no further apart may be taken for one.
+const SAME_SIGNAL: Duration = Duration::from_millis(5);
+
 /// Connections of [`Server::round`]; that all of them land on one shard of two happens once in 2,000 times.
 const ROUND: usize = 12;
 
@@ -97,7 +100,12 @@ impl Ended {
 
 /// Runs `ringmill` to its end.
 pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Ended {
-    let mut command = command(folder, arguments);
+    run_under(&[], folder, arguments)
+}
+
+/// Has another command, such as prlimit, run `ringmill` to its end.
+pub(crate) fn run_under(under: &[&str], folder: &Path, arguments: &[&str]) -> Ended {
+    let mut command = command_under(under, folder, arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = Process(command.spawn().expect("the binary starts"));
     let stdout = child.0.stdout.take().map(read_apart).expect("standard output");
@@ -125,9 +133,33 @@ pub(crate) fn assert_no_trace(stderr: &str) {
 }
 
 /// A child that does not outlive its test.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
+    pub(crate) fn start(command: &mut Command) -> Process {
+        Process(command.spawn().expect("the binary starts"))
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let signal = match signal {
+            Signal::Terminate => rustix::process::Signal::TERM,
+            Signal::Interrupt => rustix::process::Signal::INT,
+        };
+        rustix::process::kill_process(pid.expect("a pid"), signal).expect("its own child");
+    }
+
+    /// Waits for a line on standard error, which is a pipe that nobody else reads.
+    pub(crate) fn complains(&mut self, of: &str) -> Lines {
+        let stderr = self.0.stderr.take().map(Lines::of).expect("standard error");
+        assert!(stderr.find(|line| line.contains(of)).is_some(), "no {of:?} in {:?}", stderr.so_far());
+        stderr
+    }
+
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        self.wait_until(Instant::now() + PATIENCE).code()
+    }
+
     /// The exit status, which has to come until `deadline`.
     fn wait_until(&mut self, deadline: Instant) -> ExitStatus {
         loop {
@@ -150,7 +182,7 @@ impl Drop for Process {
 
 /// Lines that a process writes, as they come.
 #[derive(Clone, Default)]
-struct Lines(Arc<(Mutex<Written>, Condvar)>);
+pub(crate) struct Lines(Arc<(Mutex<Written>, Condvar)>);
 
 #[derive(Default)]
 struct Written {
@@ -174,7 +206,7 @@ impl Lines {
     }
 
     /// The first line that fits, which is waited for; `None` if the stream ends without one.
-    fn find(&self, fits: impl Fn(&str) -> bool) -> Option<String> {
+    pub(crate) fn find(&self, fits: impl Fn(&str) -> bool) -> Option<String> {
         let deadline = Instant::now() + PATIENCE;
         let mut written = lock(&self.0.0);
         loop {
@@ -190,7 +222,7 @@ impl Lines {
     }
 
     /// All, once the stream has ended.
-    fn all(&self) -> Vec<String> {
+    pub(crate) fn all(&self) -> Vec<String> {
         let written = lock(&self.0.0);
         let (written, waited) = self
             .0
@@ -215,6 +247,10 @@ pub(crate) struct Setup<'a> {
     environment: Vec<(&'a str, &'a str)>,
     files: Vec<(&'a str, String)>,
     folder: Option<TempDir>,
+    /// No other server of this process runs meanwhile.
+    is_alone: bool,
+    /// Where the log goes, if not to the test.
+    stderr: Option<Stdio>,
 }
 
 impl<'a> Setup<'a> {
@@ -227,7 +263,21 @@ impl<'a> Setup<'a> {
             environment: Vec::new(),
             files: Vec::new(),
             folder: None,
+            is_alone: false,
+            stderr: None,
         }
+    }
+
+    /// Waits until no other server of this process runs, and keeps them from starting: for what measures time.
+    pub(crate) fn alone(mut self) -> Setup<'a> {
+        self.is_alone = true;
+        self
+    }
+
+    /// The log goes there, unread by the test.
+    pub(crate) fn stderr(mut self, stderr: impl Into<Stdio>) -> Setup<'a> {
+        self.stderr = Some(stderr.into());
+        self
     }
 
     /// Run by another command, such as strace.
@@ -266,7 +316,12 @@ impl<'a> Setup<'a> {
 
     /// Starts it and waits until it says that it is ready.
     pub(crate) fn start(self) -> Server {
-        let permit = Permit::take(self.shards);
+        self.start_or_end().unwrap_or_else(|ended| panic!("not ready:\n{}\n{}", ended.stdout, ended.stderr))
+    }
+
+    /// Starts it and waits until it says that it is ready, or ends.
+    pub(crate) fn start_or_end(self) -> Result<Server, Ended> {
+        let permit = Permit::take(if self.is_alone { SHARDS_AT_ONCE } else { self.shards });
         let folder = self.folder.unwrap_or_else(|| folder(&[]));
         for (name, text) in &self.files {
             std::fs::write(folder.path().join(name), text).expect("a file in a temporary folder");
@@ -276,16 +331,23 @@ impl<'a> Setup<'a> {
             vec!["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--cores", &shards];
         arguments.extend(self.arguments.iter().map(String::as_str));
         let mut command = command_under(&self.under, folder.path(), &arguments);
-        command.envs(self.environment).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .envs(self.environment)
+            .stdout(Stdio::piped())
+            .stderr(self.stderr.unwrap_or_else(Stdio::piped));
         let mut process = Process(command.spawn().expect("the binary starts"));
+        // What it holds of the child's standard error would keep that open.
+        drop(command);
         let stdout = process.0.stdout.take().map(Lines::of).expect("standard output");
-        let stderr = process.0.stderr.take().map(Lines::of).expect("standard error");
+        let stderr = process.0.stderr.take().map_or_else(|| Lines::of(std::io::empty()), Lines::of);
         if stdout.find(|line| line == "ready").is_none() {
-            panic!("not ready:\n{}\n{}", stdout.so_far().join("\n"), stderr.so_far().join("\n"));
+            let code = process.wait_until(Instant::now() + PATIENCE).code();
+            let (stdout, stderr) = (stdout.all().join("\n"), stderr.all().join("\n"));
+            return Err(Ended { code, stdout, stderr });
         }
         let line = stdout.find(|line| line.starts_with("listening on ")).expect("it says where it listens");
         let (public, admin) = addresses(&line);
-        Server { process, stdout, stderr, public, admin, folder: Some(folder), _permit: permit }
+        Ok(Server { process, stdout, stderr, public, admin, folder: Some(folder), _permit: permit })
     }
 }
 
@@ -358,13 +420,18 @@ impl Server {
         serde_json::from_str(&line).expect("it was JSON a moment ago")
     }
 
+    /// The log so far.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.stderr.so_far()
+    }
+
+    /// Of the process that was started: of what it runs under, unless that becomes it.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.process.0.id()).ok().and_then(rustix::process::Pid::from_raw);
-        let signal = match signal {
-            Signal::Terminate => rustix::process::Signal::TERM,
-            Signal::Interrupt => rustix::process::Signal::INT,
-        };
-        rustix::process::kill_process(pid.expect("a pid"), signal).expect("its own child");
+        self.process.signal(signal);
     }
 
     /// Waits for the exit code.
@@ -372,17 +439,15 @@ impl Server {
         self.process.wait_until(Instant::now() + PATIENCE).code()
     }
 
-    /// Signals it until it ends: a second signal right behind the first may be taken for the same.
-    pub(crate) fn exit_code_of_signals(&mut self, signal: Signal) -> Option<i32> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.process.0.try_wait().expect("a child can be waited for") {
-                return status.code();
-            }
-            assert!(Instant::now() < deadline, "signals did not end the process within {PATIENCE:?}");
-            self.signal(signal);
-            std::thread::yield_now();
+    /// The second signal, once the first is known to be taken and long enough ago not to be the same; then the exit code.
+    pub(crate) fn exit_code_of_second(&mut self, signal: Signal) -> Option<i32> {
+        while self.connect_admin().get("/ready").status != 503 {}
+        let taken = Instant::now();
+        while taken.elapsed() < 4 * SAME_SIGNAL {
+            assert_eq!(self.connect_admin().get("/ready").status, 503);
         }
+        self.signal(signal);
+        self.exit_code()
     }
 
     /// SIGTERM, then the exit code.

@@ -5,6 +5,7 @@
 
 mod case;
 mod judge;
+mod proxies;
 mod tests;
 mod wire;
 
@@ -55,12 +56,7 @@ struct Failure<'a> {
 
 #[test]
 fn published_suites() {
-    let mut suites = case::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http/suites"));
-    let wanted = std::env::var("CASES").unwrap_or_default();
-    for Suite { suite, cases, .. } in &mut suites {
-        cases.retain(|case| suite.contains(&wanted) || case.name.contains(&wanted));
-    }
-    suites.retain(|suite| !suite.cases.is_empty());
+    let suites = wanted();
     let cases = suites.iter().flat_map(|suite| suite.cases.iter().map(move |case| (suite, case)));
     let cases: Vec<_> = cases.filter(|(_, case)| case.skip.is_none()).collect();
     let began = Instant::now();
@@ -74,6 +70,17 @@ fn published_suites() {
         say(&failure.to_string());
     }
     assert!(failures.is_empty(), "{} failures, shown above", failures.len());
+}
+
+/// All suites, or what `CASES` asks for.
+fn wanted() -> Vec<Suite> {
+    let mut suites = case::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http/suites"));
+    let wanted = std::env::var("CASES").unwrap_or_default();
+    for Suite { suite, cases, .. } in &mut suites {
+        cases.retain(|case| suite.contains(&wanted) || case.name.contains(&wanted));
+    }
+    suites.retain(|suite| !suite.cases.is_empty());
+    suites
 }
 
 /// Runs each case whole and cut, many at a time, against one server.

@@ -195,7 +195,7 @@ pub trait Driver {
     fn close(&mut self, fd: Fd);
     /// The address of the connection's other end, if it is still known.
     fn peer(&mut self, fd: Fd) -> Option<std::net::SocketAddr>;
-    /// Has a listening socket finish no more handshakes; what is established stays.
+    /// Has a listening socket begin no more handshakes; those that have begun may still end.
     fn refuse_handshakes(&mut self, listener: Fd);
     /// A connection that waits on the listener, if there is one.
     fn accept_now(&mut self, listener: Fd) -> Option<Fd>;

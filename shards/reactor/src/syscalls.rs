@@ -19,6 +19,16 @@ pub(crate) fn shutdown(fd: Fd, direction: Direction) {
     unsafe { libc::shutdown(fd.0, how) };
 }
 
+/// Has the allocator give back to the system what was freed, small pieces included, which it otherwise keeps. Takes
+/// milliseconds for each hundred megabytes, during which threads that allocate may wait.
+pub fn give_memory_back() {
+    // SAFETY: takes no pointer; the allocator locks what it looks at.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// SO_LINGER of zero seconds.
 pub(crate) fn reset_on_close(fd: Fd) {
     // SAFETY: the borrow ends before this function returns, while the caller keeps the descriptor open.
@@ -80,11 +90,22 @@ pub(crate) fn accept_now(listener: Fd) -> Option<Fd> {
     }
 }
 
-/// Attaches a socket filter that drops every packet: no further handshake completes on the listener.
+/// Attaches a socket filter that drops every packet that asks for a connection: no further handshake begins on the
+/// listener. Those that have begun end as usual, since their clients already take the connection for open.
 pub(crate) fn refuse_handshakes(listener: Fd) {
-    let mut drop_all = [libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0 }];
-    let program = libc::sock_fprog { len: 1, filter: drop_all.as_mut_ptr() };
-    // SAFETY: the program and its one instruction live until the call returns; the kernel copies them.
+    const TCP_FLAGS_OFFSET: u32 = 13;
+    const SYN: u32 = 2;
+    const WHOLE_PACKET: u32 = u32::MAX;
+    let step = |code: u32, jt: u8, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt, jf, k };
+    // A filter of a TCP socket sees the segment from its TCP header on.
+    let mut drop_requests = [
+        step(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, 0, 0, TCP_FLAGS_OFFSET),
+        step(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, 0, 1, SYN),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, WHOLE_PACKET),
+    ];
+    let program = libc::sock_fprog { len: drop_requests.len() as u16, filter: drop_requests.as_mut_ptr() };
+    // SAFETY: the program and its instructions live until the call returns; the kernel copies them.
     unsafe {
         libc::setsockopt(
             listener.0,

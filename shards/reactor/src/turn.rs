@@ -131,15 +131,19 @@ impl<D: Driver> Reactor<D> {
         }
     }
 
-    /// Stops new handshakes, returns the connections that wait to be accepted, and closes the listener. Connections
-    /// that the driver is handing over at this moment still arrive as [`Handler::accepted`].
+    /// Begins no more handshakes on a listener; accepting goes on.
+    pub fn refuse_handshakes(&mut self, id: ListenerId) {
+        self.driver.refuse_handshakes(self.listeners[id].fd);
+    }
+
+    /// Returns the connections that wait to be accepted, and closes the listener. Connections that the driver is handing
+    /// over at this moment still arrive as [`Handler::accepted`].
     pub fn close_listener(&mut self, id: ListenerId) -> Vec<Fd> {
         let listener = &mut self.listeners[id];
         if std::mem::replace(&mut listener.is_closing, true) {
             return Vec::new();
         }
         let (fd, is_armed) = (listener.fd, listener.is_armed);
-        self.driver.refuse_handshakes(fd);
         let mut waiting = Vec::new();
         while let Some(connection) = self.driver.accept_now(fd) {
             waiting.push(connection);

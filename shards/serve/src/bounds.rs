@@ -30,6 +30,10 @@ pub const FILL_BYTES_MAX: usize = 256 * 1024;
 /// Beyond: the slowest readers are reset.
 pub const OUTPUT_HOST_BYTES_MAX: usize = 256 * 1024 * 1024;
 
+/// From how long without progress on a reader counts as slow, nanoseconds, and how often slow ones are looked for. Those that
+/// are not slow are reset only beyond twice the bound.
+pub const SLOW_READER_NS: u64 = 200_000_000;
+
 /// The least that a shard gets of a host's bytes, however many shards there are: one connection's worth of everything has
 /// to fit many times.
 pub const SHARD_BYTES_MIN: usize = 16 * 1024 * 1024;
@@ -48,6 +52,10 @@ pub const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// How long an idle connection may still ask once draining has begun, nanoseconds: a request may be on its way. Beyond: close.
 pub const DRAIN_IDLE_NS: u64 = 1_000_000_000;
+
+/// How long handshakes that have begun may take to end once draining has begun, nanoseconds: their clients take the
+/// connection for open, and may have sent a request. Beyond: reset.
+pub const HANDSHAKE_GRACE_NS: u64 = 250_000_000;
 
 /// What `[http]` of the file sets.
 #[derive(Clone, Debug)]

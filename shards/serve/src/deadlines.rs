@@ -11,6 +11,9 @@ use ringmill_reactor::{Driver, Reactor};
 /// The timer of draining; the others carry a connection's index and generation.
 pub(crate) const DRAIN: u64 = u64::MAX;
 
+/// The timer after which listeners close.
+pub(crate) const LISTENERS: u64 = u64::MAX - 1;
+
 /// What a deadline that has passed means.
 enum Passed {
     /// It does not apply any more.
@@ -103,6 +106,14 @@ impl Connections {
     ) {
         if payload == DRAIN {
             self.drain_timer(reactor);
+            return;
+        }
+        if payload == LISTENERS {
+            for listener in std::mem::take(&mut self.closing) {
+                for fd in reactor.close_listener(listener) {
+                    self.open(reactor, fd, service);
+                }
+            }
             return;
         }
         let index = payload as u32 as usize;

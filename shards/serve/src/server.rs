@@ -1,8 +1,8 @@
 //! The reactor's handler: connections come, receive, and go.
 
 use crate::bounds::{
-    Bounds, DRAIN_IDLE_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, OUTPUT_BYTES_MAX, Observe,
-    REFUSED_AT_ONCE_MAX, STALL_NS,
+    Bounds, DRAIN_IDLE_NS, HANDSHAKE_GRACE_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS,
+    OUTPUT_BYTES_MAX, Observe, REFUSED_AT_ONCE_MAX, SLOW_READER_NS, STALL_NS,
 };
 use crate::connection::{Blocked, Connection, Phase, State};
 use crate::counters::{Counters, RouteId, UNMATCHED};
@@ -38,6 +38,10 @@ pub(crate) struct Connections {
     pub(crate) date_second: u64,
     /// Routes of the requests answered in this turn without waiting, recorded together at its end.
     pub(crate) answered: Vec<RouteId>,
+    /// Slow readers are not looked for before then.
+    pub(crate) slow_after_ns: u64,
+    /// Listeners that close when their last handshakes have ended.
+    pub(crate) closing: Vec<ListenerId>,
     /// The phase of life: `Some` once draining has begun.
     pub(crate) draining: Option<Draining>,
 }
@@ -111,6 +115,8 @@ impl<S> Server<S> {
                 date: DateText::from_unix(0),
                 date_second: 0,
                 answered: Vec::new(),
+                slow_after_ns: 0,
+                closing: Vec::new(),
                 draining: None,
             },
             service,
@@ -142,7 +148,12 @@ impl Connections {
         }
     }
 
-    fn open<D: Driver, S: Service<D>>(&mut self, reactor: &mut Reactor<D>, fd: Fd, service: &mut S) {
+    pub(crate) fn open<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        fd: Fd,
+        service: &mut S,
+    ) {
         self.counters.connections_accepted += 1;
         let has_place = self.places.take();
         if !has_place && self.refused >= REFUSED_AT_ONCE_MAX {
@@ -272,9 +283,13 @@ impl Connections {
             readers.extend(reactor.stalled_since_ns(connection.socket).map(|since_ns| (since_ns, index)));
         }
         readers.sort_unstable();
+        let now_ns = reactor.now().monotonic_ns;
+        let bytes_max = self.bounds.output_bytes_max;
         let mut connections = 0;
-        for (_, index) in readers {
-            if reactor.unsent_total() + self.ready_bytes.get() <= self.bounds.output_bytes_max {
+        for (since_ns, index) in readers {
+            let bytes = reactor.unsent_total() + self.ready_bytes.get();
+            let is_slow = since_ns + SLOW_READER_NS <= now_ns;
+            if bytes <= bytes_max || !is_slow && bytes <= bytes_max.saturating_mul(2) {
                 break;
             }
             self.reset(reactor, index);
@@ -524,7 +539,12 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
         if duration_ns >= STALL_NS {
             service.observe(reactor, Observation::Stalled { duration_ns });
         }
-        if reactor.unsent_total() + connections.ready_bytes.get() > connections.bounds.output_bytes_max {
+        let unsent = reactor.unsent_total() + connections.ready_bytes.get();
+        let bytes_max = connections.bounds.output_bytes_max;
+        if unsent > bytes_max
+            && (end.monotonic_ns >= connections.slow_after_ns || unsent > bytes_max.saturating_mul(2))
+        {
+            connections.slow_after_ns = end.monotonic_ns + SLOW_READER_NS / 4;
             connections.reset_slowest(reactor, service);
         }
         let mut answered = std::mem::take(&mut connections.answered);
@@ -556,15 +576,14 @@ impl<S> Server<S> {
         self.connections.drain(reactor, deadline_ns);
     }
 
-    /// Stops accepting: connections that wait are taken over first.
-    pub fn close_listeners<D: Driver>(&mut self, reactor: &mut Reactor<D>, listeners: &[ListenerId])
-    where
-        S: Service<D>,
-    {
+    /// Begins no more handshakes, and stops accepting when those that have begun have had [`HANDSHAKE_GRACE_NS`].
+    pub fn close_listeners<D: Driver>(&mut self, reactor: &mut Reactor<D>, listeners: &[ListenerId]) {
         for &listener in listeners {
-            for fd in reactor.close_listener(listener) {
-                self.connections.open(reactor, fd, &mut self.service);
-            }
+            reactor.refuse_handshakes(listener);
+            self.connections.closing.push(listener);
         }
+        let now_ns = reactor.now().monotonic_ns;
+        let deadline_ns = self.connections.draining.map_or(u64::MAX, |draining| draining.deadline_ns);
+        reactor.set_timer(deadline_ns.min(now_ns + HANDSHAKE_GRACE_NS), crate::deadlines::LISTENERS);
     }
 }

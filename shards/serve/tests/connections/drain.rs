@@ -2,12 +2,20 @@
 
 use crate::bench::{Bench, SECOND, bodies, get, post};
 use ringmill_reactor::{Handler, Mail};
+use ringmill_serve::HANDSHAKE_GRACE_NS;
 
 /// Begins to drain, as a message from control would have it.
 fn drain(bench: &mut Bench, seconds: u64) {
     let deadline_ns = bench.reactor.now().monotonic_ns + seconds * SECOND;
     bench.server.drain(&mut bench.reactor, deadline_ns);
     bench.server.close_listeners(&mut bench.reactor, &[bench.listener]);
+    bench.settle();
+    assert!(bench.reactor.is_listening(), "handshakes may still end");
+    let late = bench.world.connect(0, usize::MAX);
+    bench.pass(HANDSHAKE_GRACE_NS);
+    assert!(!bench.reactor.is_listening());
+    assert!(!late.is_ended(), "it is served like the others");
+    late.end();
     bench.settle();
 }
 

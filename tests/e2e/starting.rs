@@ -1,0 +1,106 @@
+//! From the command to `ready`, and the log to the end: signals on the way, and pipes that nobody reads.
+
+use crate::pipes::{full_pipe, open_pipe};
+use crate::server::{Process, Setup, Signal, command, folder};
+use rustix::fs::{FlockOperation, fcntl_lock};
+use std::process::Stdio;
+
+const SERVE: [&str; 7] = ["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--cores", "1"];
+
+#[test]
+fn a_signal_while_the_database_is_locked_ends_the_start() {
+    for signal in [Signal::Terminate, Signal::Interrupt] {
+        let folder = folder(&[]);
+        std::fs::create_dir(folder.path().join("data")).expect("a folder");
+        let database = std::fs::File::create(folder.path().join("data/ringmill.db")).expect("a file");
+        fcntl_lock(&database, FlockOperation::LockExclusive).expect("a lock");
+        let mut command = command(folder.path(), &SERVE);
+        let mut process = Process::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+        process.complains("no effect in this version");
+        process.signal(signal);
+        assert_eq!(process.exit_code(), Some(0), "{signal:?}");
+    }
+}
+
+#[test]
+fn a_signal_ends_a_server_whose_output_nobody_reads() {
+    let folder = folder(&[]);
+    let (_reader, writer) = full_pipe();
+    let mut command = command(folder.path(), &SERVE);
+    let mut process = Process::start(command.stdout(writer).stderr(Stdio::piped()));
+    process.complains("no effect in this version");
+    process.signal(Signal::Terminate);
+    assert_eq!(process.exit_code(), Some(0));
+}
+
+#[test]
+fn a_start_that_fails_ends_though_nobody_reads_its_log() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let folder = folder(&[]);
+    let (_reader, writer) = full_pipe();
+    let mut command = command(folder.path(), &["serve", "--listen", &address, "--admin", "127.0.0.1:0"]);
+    let mut process = Process::start(command.stdout(Stdio::null()).stderr(writer));
+    assert_eq!(process.exit_code(), Some(1));
+}
+
+#[test]
+fn a_second_signal_ends_a_server_whose_log_nobody_reads() {
+    let (_reader, writer) = full_pipe();
+    let mut server = Setup::shards(2).set("server.drain_delay", "1h").stderr(writer).start();
+    server.signal(Signal::Terminate);
+    assert_eq!(server.exit_code_of_second(Signal::Terminate), Some(1));
+}
+
+#[test]
+fn the_last_lines_find_a_reader_that_was_behind() {
+    use std::io::{BufRead, BufReader, Read};
+    const BATCH: usize = 500;
+    let (mut reader, writer) = open_pipe();
+    let mut server = Setup::shards(2).set("log.access", "all").stderr(writer).start();
+    let client = &mut server.connect();
+    let began = std::time::Instant::now();
+    let mut read = vec![0; 4096];
+    // More lines than the pipe and the queue hold, with a little read in between.
+    for _ in 0..40 {
+        client.send("GET /api/data HTTP/1.1\r\nHost: a\r\n\r\n".repeat(BATCH));
+        (0..BATCH).for_each(|_| assert_eq!(client.read().status, 200));
+        reader.read_exact(&mut read).expect("the log");
+    }
+    server.signal(Signal::Terminate);
+    let lines: Vec<String> = BufReader::new(reader).lines().map(|line| line.expect("a line")).collect();
+    assert_eq!(server.exit_code(), Some(0));
+    for words in ["SIGTERM: draining", "0 requests were cut off"] {
+        assert!(lines.iter().any(|line| line.contains(words)), "no {words:?}: {:?}", lines.last());
+    }
+    let reports = lines.iter().filter(|line| line.contains("were dropped")).count();
+    let seconds = usize::try_from(began.elapsed().as_secs()).expect("a few");
+    assert!((1..=seconds + 2).contains(&reports), "{reports} reports of dropped lines in {seconds} s");
+}
+
+#[test]
+fn no_line_is_lost_on_a_log_that_does_not_block() {
+    use std::io::{BufRead, BufReader};
+    const COUNT: usize = 3000;
+    let (reader, writer) = open_pipe();
+    rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).expect("O_NONBLOCK");
+    let mut server = Setup::shards(1).set("log.access", "all").stderr(writer).start();
+    let client = &mut server.connect();
+    client.goes_on();
+    for _ in 0..COUNT / 100 {
+        client.send("GET /api/data HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100));
+        (0..100).for_each(|_| assert_eq!(client.read().status, 200));
+    }
+    server.metrics_when("all", |metrics| {
+        metrics.value(r#"http_requests_total{method="GET",route="/api/data",status="200"}"#) >= COUNT as f64
+    });
+    let lines = std::thread::spawn(|| {
+        BufReader::new(reader)
+            .lines()
+            .map_while(Result::ok)
+            .filter(|line| line.contains("GET /api/data 200"))
+            .count()
+    });
+    assert_eq!(server.term(), Some(0));
+    assert_eq!(lines.join().expect("a reader"), COUNT);
+}
