@@ -1,7 +1,7 @@
 //! Received bytes to requests.
 
 use crate::bodies::{Body, Share};
-use crate::bounds::{Observe, REQUEST_ID_BYTES_MAX};
+use crate::bounds::{OUTPUT_BYTES_MAX, Observe, REQUEST_ID_BYTES_MAX};
 use crate::connection::{Begun, Blocked, Connection, Meta, Phase, State, is_write};
 use crate::counters::UNMATCHED;
 use crate::deadlines::Waits;
@@ -65,6 +65,9 @@ impl Connections {
         let socket = self.table[index].socket;
         self.set_date(reactor.now());
         let in_flight = reactor.unsent(socket);
+        // While the shard has too much unsent, who has something unsent gets no more; everyone else does.
+        let is_over = reactor.unsent_total() + self.ready_bytes.get() > self.bounds.output_bytes_max;
+        let unsent_max = if is_over { 1 } else { OUTPUT_BYTES_MAX };
         let mut out = reactor.take_output(socket);
         let already = out.len();
         let mut at = 0;
@@ -77,7 +80,10 @@ impl Connections {
             let unsent = in_flight - already.min(in_flight) + out.len();
             let step = match &mut connection.phase {
                 Phase::Discard { .. } => break,
-                Phase::Head => self.parse_head(reactor, service, index, &bytes[at..], &mut out, unsent),
+                Phase::Head => {
+                    let unsent = (unsent, unsent_max);
+                    self.parse_head(reactor, service, index, &bytes[at..], &mut out, unsent)
+                }
                 Phase::Body(_) => self.parse_body(reactor, service, index, &bytes[at..], &mut out),
             };
             match step {
@@ -126,7 +132,7 @@ impl Connections {
         index: usize,
         bytes: &[u8],
         out: &mut Vec<u8>,
-        unsent: usize,
+        unsent: (usize, usize),
     ) -> Result<usize, Stop> {
         let mut storage = FieldStorage::new();
         let limits = self.bounds.head;

@@ -1,8 +1,8 @@
 //! The reactor's handler: connections come, receive, and go.
 
 use crate::bounds::{
-    Bounds, DRAIN_IDLE_NS, HANDSHAKE_GRACE_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS,
-    OUTPUT_BYTES_MAX, Observe, REFUSED_AT_ONCE_MAX, SLOW_READER_NS, STALL_NS,
+    Bounds, DRAIN_IDLE_NS, HANDSHAKE_GRACE_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, Observe,
+    REFUSED_AT_ONCE_MAX, SLOW_READER_NS, STALL_NS,
 };
 use crate::connection::{Blocked, Connection, Phase, State};
 use crate::counters::{Counters, RouteId, UNMATCHED};
@@ -288,8 +288,7 @@ impl Connections {
         let mut connections = 0;
         for (since_ns, index) in readers {
             let bytes = reactor.unsent_total() + self.ready_bytes.get();
-            let is_slow = since_ns + SLOW_READER_NS <= now_ns;
-            if bytes <= bytes_max || !is_slow && bytes <= bytes_max.saturating_mul(2) {
+            if bytes <= bytes_max || since_ns + SLOW_READER_NS > now_ns {
                 break;
             }
             self.reset(reactor, index);
@@ -348,12 +347,17 @@ impl Connections {
     }
 
     /// Whether the next request may not begin.
-    pub(crate) fn blocked_by(&mut self, unsent: usize, index: usize, is_write: bool) -> Blocked {
+    pub(crate) fn blocked_by(
+        &mut self,
+        (unsent, unsent_max): (usize, usize),
+        index: usize,
+        is_write: bool,
+    ) -> Blocked {
         let begun = &self.table[index].begun;
         let behind_write = begun.back().is_some_and(|last| last.meta.is_write());
         if behind_write || begun.len() >= crate::bounds::READS_BEGUN_MAX || is_write && !begun.is_empty() {
             Blocked::Requests
-        } else if unsent >= OUTPUT_BYTES_MAX {
+        } else if unsent >= unsent_max {
             Blocked::Output
         } else {
             Blocked::No
@@ -540,10 +544,7 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
             service.observe(reactor, Observation::Stalled { duration_ns });
         }
         let unsent = reactor.unsent_total() + connections.ready_bytes.get();
-        let bytes_max = connections.bounds.output_bytes_max;
-        if unsent > bytes_max
-            && (end.monotonic_ns >= connections.slow_after_ns || unsent > bytes_max.saturating_mul(2))
-        {
+        if unsent > connections.bounds.output_bytes_max && end.monotonic_ns >= connections.slow_after_ns {
             connections.slow_after_ns = end.monotonic_ns + SLOW_READER_NS / 4;
             connections.reset_slowest(reactor, service);
         }
