@@ -32,7 +32,7 @@ pub const OUTPUT_HOST_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// From how long without progress on a reader counts as slow, nanoseconds; a fourth of it is how often slow ones are looked
 /// for. Nobody else is reset for want of room: who has something unsent then gets no more until it has left.
-pub const SLOW_READER_NS: u64 = 200_000_000;
+pub const SLOW_READER_NS: u64 = 1_000_000_000;
 
 /// The least that a shard gets of a host's bytes, however many shards there are: one connection's worth of everything has
 /// to fit many times.

@@ -544,7 +544,11 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
             service.observe(reactor, Observation::Stalled { duration_ns });
         }
         let unsent = reactor.unsent_total() + connections.ready_bytes.get();
-        if unsent > connections.bounds.output_bytes_max && end.monotonic_ns >= connections.slow_after_ns {
+        // With completions left over, who seems slow may have read long ago.
+        if unsent > connections.bounds.output_bytes_max
+            && end.monotonic_ns >= connections.slow_after_ns
+            && !reactor.driver().has_more()
+        {
             connections.slow_after_ns = end.monotonic_ns + SLOW_READER_NS / 4;
             connections.reset_slowest(reactor, service);
         }
