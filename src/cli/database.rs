@@ -12,7 +12,7 @@ pub(super) fn prepare_database(plan: &Plan, database: &Path) -> Result<(), Failu
     if let Some(folder) = database.parent() {
         std::fs::create_dir_all(folder).map_err(|error| {
             format!(
-                "cannot make the folder {}: {error}; choose another with --set server.data=DIR",
+                "cannot make the folder {}: {error}; choose another with --data or server.data",
                 folder.display()
             )
         })?;

@@ -13,6 +13,8 @@ pub(super) struct Arguments {
     file: PathBuf,
 }
 
+const REMEDY: &str = "name another FILE, in a folder that exists and that this user may write to";
+
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let shown = arguments.file.display();
     let created = std::fs::OpenOptions::new().write(true).create_new(true).open(&arguments.file);
@@ -20,9 +22,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         std::io::ErrorKind::AlreadyExists => {
             format!("{shown} exists and is left as it is: name another file or move this one away")
         }
-        _ => format!("cannot write {shown}: {error}"),
+        _ => format!("cannot write {shown}: {error}; {REMEDY}"),
     })?;
-    file.write_all(BUILTIN.as_bytes()).map_err(|error| format!("cannot write {shown}: {error}"))?;
+    file.write_all(BUILTIN.as_bytes()).map_err(|error| format!("cannot write {shown}: {error}; {REMEDY}"))?;
     super::say!("wrote {shown}: `ringmill serve` in this folder uses it");
     Ok(ExitCode::SUCCESS)
 }

@@ -5,12 +5,12 @@ use super::{Configuration, Failure, complain, plan, say};
 use crate::api::Api;
 use crate::config::Plan;
 use crate::config::plan::{EndpointKind, Source};
-use crate::control::admin::AdminListener;
+use crate::control::admin::{AdminListener, remove_socket_file};
 use crate::control::log::{self, emit, line};
 use crate::control::{self, Ended, Host, Running};
 use crate::shard::{Message, Routes, STORE_UNDER_WAY_MAX, Seed, StoreAnswers, spawn};
 use ringmill_mesh::{Mesh, Places, Waker};
-use ringmill_reactor::{Fd, listen};
+use ringmill_reactor::{Fd, Listener};
 use ringmill_sqlite::{Compiler, Options, Store};
 use std::path::Path;
 use std::process::ExitCode;
@@ -59,14 +59,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     log::log_panics();
     log::start_writer()?;
     // First of all, so that a signal never finds a process that does not listen to it.
-    let mut ground = control::Ground::prepare()?;
-    let Some(running) = ground.while_starting(move || start(plan)) else {
-        log::finish();
-        // Whatever the start is waiting for is not waited for.
-        std::process::exit(0)
-    };
-    match control::run(ground, running?)? {
+    let ground = control::Ground::prepare()?;
+    let ended = start_and_run(ground, plan);
+    remove_socket_file();
+    match ended? {
         Ended::Drained => Ok(ExitCode::SUCCESS),
+        Ended::BeforeReady => {
+            log::finish();
+            // Whatever the start is waiting for is not waited for.
+            std::process::exit(0)
+        }
         Ended::AtOnce => {
             complain!("ringmill: ended without having drained");
             log::finish();
@@ -76,30 +78,35 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Everything up to running shards.
+fn start_and_run(mut ground: control::Ground, plan: Arc<Plan>) -> Result<Ended, Failure> {
+    match ground.while_starting(move || start(plan)) {
+        Some(running) => Ok(control::run(ground, running?)?),
+        None => {
+            ground.leave();
+            Ok(Ended::BeforeReady)
+        }
+    }
+}
+
+/// Everything until the first request can be served. A fault on the command line is found before anything is written.
 fn start(plan: Arc<Plan>) -> Result<Running, Failure> {
     if let Some(sentence) = plan.no_effect_yet() {
         emit(line!(Info, "{sentence}"));
     }
     say!("ringmill {} serves {}", env!("CARGO_PKG_VERSION"), source(&plan.source));
 
+    let host = Host::new(&plan.server.cores)?;
+    let shards = host.shard_cpus.len();
+    let admin = AdminListener::bind(&plan.server.admin)?;
+    let mut public: Vec<Vec<Listener>> = Vec::new();
+    for &address in &plan.server.listen {
+        public.push(Listener::bind_all(address, shards).map_err(|error| format!("server.listen: {error}"))?);
+    }
+
     let database = &plan.database.sqlite;
     prepare_database(&plan, database)?;
     let api = Arc::new(compile_api(&plan, database)?);
     let routes = Routes::new(&api, &plan);
-
-    let host = Host::new(&plan.server.cores)?;
-    let shards = host.shard_cpus.len();
-    let admin = AdminListener::bind(&plan.server.admin)?;
-    let mut listening: Vec<Vec<Fd>> = vec![Vec::new(); shards];
-    let mut addresses = Vec::new();
-    for &address in &plan.server.listen {
-        let listeners = listen(address, shards)?;
-        addresses.extend(listeners.first().map(|listener| format!("http://{}", listener.address())));
-        for (shard, listener) in listeners.into_iter().enumerate() {
-            listening[shard].push(listener.into_fd());
-        }
-    }
 
     // Endpoints of the mesh: the shards, control, the store's writer and readers.
     let mesh = Mesh::<Message>::new(shards, 1 + 1 + READERS);
@@ -118,6 +125,18 @@ fn start(plan: Arc<Plan>) -> Result<Running, Failure> {
     let notify = Arc::new(Notify::new());
     let waker = notify.clone();
     let guest = mesh.seat(control).adopt_guest(Waker::Callback(Box::new(move || waker.notify_one())));
+
+    admin.listen()?;
+    let mut listening: Vec<Vec<Fd>> = vec![Vec::new(); shards];
+    let (mut addresses, mut claims) = (Vec::new(), Vec::new());
+    for listeners in public {
+        addresses.extend(listeners.first().map(|listener| format!("http://{}", listener.address())));
+        claims.extend(listeners.first().and_then(Listener::claim));
+        for (shard, listener) in listeners.into_iter().enumerate() {
+            listener.listen().map_err(|error| format!("server.listen: {error}"))?;
+            listening[shard].push(listener.into_fd());
+        }
+    }
 
     let connections_max = connections_max(&plan, &host);
     let places = Arc::new(Places::new(connections_max));
@@ -151,7 +170,7 @@ fn start(plan: Arc<Plan>) -> Result<Running, Failure> {
         "memory {} KiB of receive buffers, at most {connections_max} connections",
         memory_at_start(shards) / 1024
     );
-    Ok(Running { plan, routes, guest, notify, shards: threads, store, admin })
+    Ok(Running { plan, routes, guest, notify, shards: threads, store, admin, claims })
 }
 
 fn source(source: &Source) -> String {

@@ -3,6 +3,7 @@
 //! Two guards against a browser that a stranger's page sends here: `Host` has to be the listener's, and what changes
 //! state is a POST with `X-Ringmill: 1`, which no page can send without asking first.
 
+use super::log::{emit, line};
 use crate::config::plan::AdminAddress;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
@@ -10,11 +11,20 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use ringmill_reactor::Listener;
 use serde_json::json;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::{sleep, timeout};
 
 /// What a request of the admin listener asks control for.
 #[derive(Debug)]
@@ -53,9 +63,19 @@ pub(super) struct Admin {
 /// A bound admin listener.
 pub enum AdminListener {
     /// On loopback.
-    Tcp(std::net::TcpListener),
-    /// A Unix socket; its file is removed at the end.
+    Tcp(Listener),
+    /// A Unix socket, which listens as soon as it is bound: one that does not would be taken for left over.
     Unix(std::os::unix::net::UnixListener, std::path::PathBuf),
+}
+
+/// The file of this process's Unix socket.
+static SOCKET_FILE: OnceLock<PathBuf> = OnceLock::new();
+
+/// Removes what the admin listener has left in the file system, at whichever end of the process.
+pub fn remove_socket_file() {
+    if let Some(path) = SOCKET_FILE.get() {
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 impl AdminListener {
@@ -63,11 +83,9 @@ impl AdminListener {
     pub fn bind(address: &AdminAddress) -> Result<AdminListener, String> {
         match address {
             AdminAddress::Tcp(address) => {
-                let listener = std::net::TcpListener::bind(address).map_err(|error| {
-                    format!("server.admin: cannot listen on {address}: {error}; choose another address")
-                })?;
-                listener.set_nonblocking(true).map_err(|error| error.to_string())?;
-                Ok(AdminListener::Tcp(listener))
+                let bound =
+                    Listener::bind_all(*address, 1).map_err(|error| format!("server.admin: {error}"))?;
+                bound.into_iter().next().map(AdminListener::Tcp).ok_or_else(|| "no admin listener".to_owned())
             }
             AdminAddress::Unix(path) => {
                 // A socket file without a listener is left over from a process that was killed.
@@ -81,16 +99,35 @@ impl AdminListener {
                 let listener = std::os::unix::net::UnixListener::bind(path).map_err(|error| {
                     format!("server.admin: cannot listen on {}: {error}; choose another path", path.display())
                 })?;
+                let _ = SOCKET_FILE.set(path.clone());
                 listener.set_nonblocking(true).map_err(|error| error.to_string())?;
                 Ok(AdminListener::Unix(listener, path.clone()))
             }
         }
     }
 
+    /// Begins to listen.
+    pub fn listen(&self) -> Result<(), String> {
+        match self {
+            AdminListener::Tcp(listener) => {
+                listener.listen().map_err(|error| format!("server.admin: {error}"))
+            }
+            AdminListener::Unix(..) => Ok(()),
+        }
+    }
+
+    /// What keeps the address from other processes.
+    pub(super) fn claim(&self) -> Option<Arc<UnixDatagram>> {
+        match self {
+            AdminListener::Tcp(listener) => listener.claim(),
+            AdminListener::Unix(..) => None,
+        }
+    }
+
     /// Its address, if it has one.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         match self {
-            AdminListener::Tcp(listener) => listener.local_addr().ok(),
+            AdminListener::Tcp(listener) => Some(listener.address()),
             AdminListener::Unix(..) => None,
         }
     }
@@ -98,13 +135,23 @@ impl AdminListener {
     /// For the lines at start.
     pub fn shown(&self) -> String {
         match self {
-            AdminListener::Tcp(listener) => {
-                listener.local_addr().map_or_else(|_| String::new(), |address| format!("http://{address}"))
-            }
+            AdminListener::Tcp(listener) => format!("http://{}", listener.address()),
             AdminListener::Unix(_, path) => format!("unix:{}", path.display()),
         }
     }
 }
+
+/// Connections at a time. Beyond it one is closed as soon as it is accepted.
+const CONNECTIONS_MAX: usize = 64;
+
+/// How long a request's head may take, from the connection's beginning or the last answer on.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection may last. Then its request under way is its last, and has `HEAD_TIMEOUT` to be read.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long accepting pauses after it failed for want of descriptors or memory.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
 /// Serves until the process ends.
 pub(super) async fn serve(listener: AdminListener, admin: Admin) {
@@ -120,16 +167,57 @@ pub(super) async fn serve(listener: AdminListener, admin: Admin) {
         })
         .layer(from_fn_with_state(admin.clone(), guard))
         .with_state(admin);
-    let _ = match listener {
-        AdminListener::Tcp(listener) => match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => axum::serve(listener, router).await,
-            Err(error) => Err(error),
-        },
-        AdminListener::Unix(listener, _) => match tokio::net::UnixListener::from_std(listener) {
-            Ok(listener) => axum::serve(listener, router).await,
-            Err(error) => Err(error),
-        },
+    let served = match listener {
+        AdminListener::Tcp(listener) => serve_tcp(listener.into_std(), router).await,
+        AdminListener::Unix(listener, _) => serve_unix(listener, router).await,
     };
+    if let Err(error) = served {
+        emit(line!(Error, "The admin listener ended: {error}"));
+    }
+}
+
+async fn serve_tcp(listener: std::net::TcpListener, router: Router) -> std::io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => begin(stream, &room, &router),
+            Err(_) => sleep(ACCEPT_BACKOFF).await,
+        }
+    }
+}
+
+async fn serve_unix(listener: std::os::unix::net::UnixListener, router: Router) -> std::io::Result<()> {
+    let listener = tokio::net::UnixListener::from_std(listener)?;
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => begin(stream, &room, &router),
+            Err(_) => sleep(ACCEPT_BACKOFF).await,
+        }
+    }
+}
+
+/// Serves a connection beside the others, or closes it if they are too many.
+fn begin(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    room: &Arc<Semaphore>,
+    router: &Router,
+) {
+    let Ok(permit) = room.clone().try_acquire_owned() else { return };
+    let service = TowerToHyperService::new(router.clone());
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    tokio::spawn(async move {
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        // How it ends concerns its client alone.
+        if timeout(CONNECTION_TIMEOUT, connection.as_mut()).await.is_err() {
+            connection.as_mut().graceful_shutdown();
+            let _ = timeout(HEAD_TIMEOUT, connection).await;
+        }
+        drop(permit);
+    });
 }
 
 fn refusal(status: StatusCode, text: &str) -> Response {

@@ -29,7 +29,9 @@ impl Host {
             Cores::List(list) => {
                 if let Some(missing) = list.iter().find(|cpu| !cpus.contains(cpu)) {
                     return Err(format!(
-                        "server.cores names CPU {missing}, which this process may not use: it has {cpus:?}"
+                        "--cores or server.cores names CPU {missing}, which this process may not use: name some of {}, or \
+                         write a count",
+                        cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
                     ));
                 }
                 list.iter().copied().map(Some).collect()

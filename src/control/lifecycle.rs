@@ -9,6 +9,7 @@ use crate::shard::{KINDS, Message, Phase, Routes, Snapshot};
 use ringmill_mesh::Guest;
 use ringmill_sqlite::{Event, Store};
 use std::io::Write;
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -57,13 +58,17 @@ pub struct Running {
     pub shards: Vec<JoinHandle<Option<usize>>>,
     /// The store, which ends after the shards.
     pub store: Store,
-    /// Bound and not yet served.
+    /// Listening and not yet served.
     pub admin: AdminListener,
+    /// What keeps the public addresses from other processes while shards listen there.
+    pub claims: Vec<Arc<UnixDatagram>>,
 }
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
+    /// By a signal, before anything was served.
+    BeforeReady,
     /// Drained.
     Drained,
     /// By a second signal, or a shard that was lost.
@@ -152,6 +157,13 @@ impl Ground {
     }
 }
 
+impl Ground {
+    /// Gives up without waiting for a start that is under way.
+    pub fn leave(self) {
+        self.runtime.shutdown_background();
+    }
+}
+
 /// Runs until a signal has drained the process.
 pub fn run(ground: Ground, running: Running) -> std::io::Result<Ended> {
     let Ground { runtime, terminate, interrupt } = ground;
@@ -172,12 +184,9 @@ enum Stage {
 }
 
 async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) -> Ended {
-    let Running { plan, routes, guest, notify, shards, store, admin } = running;
+    let Running { plan, routes, guest, notify, shards, store, admin, mut claims } = running;
     let (questions, mut asked) = mpsc::channel(QUESTIONS);
-    let socket_file = match &admin {
-        AdminListener::Unix(_, path) => Some(path.clone()),
-        AdminListener::Tcp(_) => None,
-    };
+    let _admin_claim = admin.claim();
     let shared = Admin { questions, shown: Arc::new(plan.shown.clone()), address: admin.address() };
     tokio::spawn(admin::serve(admin, shared));
     // By a thread of its own: whoever does not read standard output holds nobody up.
@@ -249,6 +258,8 @@ async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) ->
                     let within = control.plan.server.drain_timeout;
                     let within_ns = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
                     control.enter(Phase::Closing { within_ns });
+                    // Another process may listen there from now on.
+                    claims.clear();
                     stage = Stage::Closing { until: Instant::now() + within + DRAIN_GRACE };
                 }
                 Stage::Closing { .. } => {
@@ -268,9 +279,6 @@ async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) ->
         }
         control.guest.wake_up();
     };
-    if let Some(path) = socket_file {
-        let _ = std::fs::remove_file(path);
-    }
     if ended == Ended::Drained {
         while let Some(mail) = control.guest.pop() {
             control.message(mail.source, mail.message);

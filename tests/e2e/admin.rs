@@ -45,6 +45,18 @@ fn only_its_own_host_and_only_with_the_field_that_no_page_can_send() {
 }
 
 #[test]
+fn connections_are_bounded_in_number_and_time() {
+    let server = Setup::shards(1).start();
+    let mut silent: Vec<_> = (0..64).map(|_| server.connect_admin()).collect();
+    silent[0].send("GET /ready HTTP/1.1\r\nHost: ");
+    assert_eq!(silent[1].get("/ready").status, 200);
+    // All of them are accepted in the order in which they came.
+    server.connect_admin().ends();
+    silent.iter_mut().for_each(|client| client.ends());
+    assert_eq!(admin(&server, "/ready").status, 200);
+}
+
+#[test]
 fn ready_memory_and_health() {
     let server = Setup::shards(2).start();
     let ready = admin(&server, "/ready");

@@ -149,6 +149,11 @@ impl Process {
         rustix::process::kill_process(pid.expect("a pid"), signal).expect("its own child");
     }
 
+    /// What it writes to standard output, a pipe.
+    pub(crate) fn stdout(&mut self) -> Lines {
+        self.0.stdout.take().map(Lines::of).expect("standard output")
+    }
+
     /// Waits for a line on standard error, which is a pipe that nobody else reads.
     pub(crate) fn complains(&mut self, of: &str) -> Lines {
         let stderr = self.0.stderr.take().map(Lines::of).expect("standard error");

@@ -1,7 +1,8 @@
-//! From the command to `ready`, and the log to the end: signals on the way, and pipes that nobody reads.
+//! From the command to `ready`, and the log to the end: signals on the way, pipes that nobody reads, who gets an address, and
+//! what a start that fails leaves behind.
 
 use crate::pipes::{full_pipe, open_pipe};
-use crate::server::{Process, Setup, Signal, command, folder};
+use crate::server::{Process, Setup, Signal, command, folder, run};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use std::process::Stdio;
 
@@ -42,6 +43,55 @@ fn a_start_that_fails_ends_though_nobody_reads_its_log() {
     let mut command = command(folder.path(), &["serve", "--listen", &address, "--admin", "127.0.0.1:0"]);
     let mut process = Process::start(command.stdout(Stdio::null()).stderr(writer));
     assert_eq!(process.exit_code(), Some(1));
+}
+
+#[test]
+fn of_two_processes_that_start_at_once_one_gets_the_port() {
+    for _ in 0..3 {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = free.local_addr().expect("its address").to_string();
+        drop(free);
+        let folders = [folder(&[]), folder(&[])];
+        let arguments = ["serve", "--listen", &address, "--admin", "127.0.0.1:0", "--cores", "1"];
+        let mut both = folders.each_ref().map(|folder| {
+            let mut command = command(folder.path(), &arguments);
+            Process::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
+        });
+        let mut outcomes = both.each_mut().map(|process| {
+            let stdout = process.stdout();
+            (stdout.find(|line| line == "ready").is_some(), process)
+        });
+        let ready = outcomes.iter().filter(|(is_ready, _)| *is_ready).count();
+        assert_eq!(ready, 1, "{address}");
+        for (is_ready, process) in &mut outcomes {
+            if *is_ready {
+                process.signal(Signal::Terminate);
+                assert_eq!(process.exit_code(), Some(0));
+            } else {
+                assert_eq!(process.exit_code(), Some(1));
+                let log = process.complains("is in use by another process").all();
+                assert!(log.last().is_some_and(|line| line.contains(&address)), "{log:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mistyped_start_leaves_nothing_behind() {
+    let taken = Setup::shards(1).start();
+    let (public, admin) = (taken.public.to_string(), taken.admin.to_string());
+    for arguments in [
+        ["--listen", "192.0.2.1:5000", "--admin", "unix:admin.sock"],
+        ["--listen", "127.0.0.1:0", "--admin", &admin],
+        ["--listen", &public, "--admin", "unix:admin.sock"],
+        ["--listen", "127.0.0.1:0", "--cores", "1023-1023"],
+    ] {
+        let folder = folder(&[]);
+        let ended = run(folder.path(), &[&["serve"][..], &arguments].concat());
+        assert_eq!(ended.code, Some(1), "{arguments:?}");
+        let left: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").collect();
+        assert!(left.is_empty(), "{arguments:?} leaves {left:?}");
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Project {
                 Ok(steps.iter().map(|step| (self.plan.tables[step.table].name.as_str(), step.rows)).collect())
             }
             Err(Failure::Message(message)) => Err(message),
-            Err(Failure::Faults(faults)) => panic!("{faults:?}"),
+            Err(other) => panic!("{other:?}"),
         }
     }
 
