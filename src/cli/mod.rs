@@ -14,7 +14,7 @@ macro_rules! say {
     }};
 }
 
-/// The same on standard error.
+/// The same on standard error, behind the log.
 macro_rules! complain {
     ($($text:tt)*) => {
         $crate::control::log::complain(&format!($($text)*))
@@ -23,7 +23,8 @@ macro_rules! complain {
 
 use {complain, say};
 
-use crate::config::{Fault, Inputs, Plan, load};
+use crate::config::{Fault, Flag, Inputs, Plan, load};
+use crate::control::log;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,7 +45,50 @@ enum Command {
     Init(init::Arguments),
     /// Fills a declared table with plausible rows, its parents first.
     Seed(seed::Arguments),
+    #[command(flatten)]
+    Later(Later),
 }
+
+/// Names that are kept for later. Whatever stands behind them is not looked at.
+#[derive(Debug, Subcommand)]
+enum Later {
+    #[command(hide = true, disable_help_flag = true)]
+    Check(Anything),
+    #[command(hide = true, disable_help_flag = true)]
+    Migrate(Anything),
+    #[command(hide = true, disable_help_flag = true)]
+    Worker(Anything),
+    #[command(hide = true, disable_help_flag = true)]
+    Doctor(Anything),
+    #[command(hide = true, disable_help_flag = true)]
+    Top(Anything),
+    #[command(hide = true, disable_help_flag = true)]
+    Backup(Anything),
+}
+
+#[derive(Debug, Args)]
+struct Anything {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    _rest: Vec<std::ffi::OsString>,
+}
+
+impl Later {
+    fn refuse(&self) -> ExitCode {
+        let name = match self {
+            Later::Check(_) => "check",
+            Later::Migrate(_) => "migrate",
+            Later::Worker(_) => "worker",
+            Later::Doctor(_) => "doctor",
+            Later::Top(_) => "top",
+            Later::Backup(_) => "backup",
+        };
+        complain!("ringmill: `{name}` is not in this version; `ringmill --help` says what is");
+        ExitCode::from(WRONG_COMMAND_LINE)
+    }
+}
+
+/// The exit code that clap has too.
+const WRONG_COMMAND_LINE: u8 = 2;
 
 /// Where the configuration comes from.
 #[derive(Debug, Args)]
@@ -69,6 +113,8 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 enum Failure {
     /// What is wrong and what to do about it.
     Message(String),
+    /// The same, below other lines.
+    Last { above: Vec<String>, last: String },
     /// Everything that is wrong with the configuration.
     Faults(Vec<Fault>),
 }
@@ -86,35 +132,42 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
         Command::Seed(arguments) => seed::run(&arguments),
+        Command::Later(later) => return later.refuse(),
     };
-    let code = match result {
-        Ok(code) => code,
-        Err(Failure::Message(message)) => {
-            complain!("ringmill: {message}");
-            ExitCode::FAILURE
-        }
-        Err(Failure::Faults(faults)) => {
-            for fault in &faults {
-                complain!("{fault}");
-            }
-            let plural = if faults.len() == 1 { "fault" } else { "faults" };
-            complain!(
-                "ringmill: {} {plural} in the configuration: mend what stands above and try again",
-                faults.len()
-            );
-            ExitCode::FAILURE
-        }
-    };
-    crate::control::log::finish();
+    let code = result.unwrap_or_else(|failure| {
+        complain!("{}", failure.to_lines());
+        ExitCode::FAILURE
+    });
+    log::finish();
     code
 }
 
-/// The plan that file, environment and flags come to. `first` are sets that stem from flags of their own; they win over
-/// `--set`.
-fn plan(configuration: &Configuration, flags: Vec<(String, String)>) -> Result<Plan, Failure> {
+impl Failure {
+    /// Whole lines; the last one names a fault and its remedy.
+    fn to_lines(&self) -> String {
+        let (above, last) = match self {
+            Failure::Message(message) => (Vec::new(), message.clone()),
+            Failure::Last { above, last } => (above.clone(), last.clone()),
+            Failure::Faults(faults) => match faults.as_slice() {
+                [] => (Vec::new(), "the configuration is refused".to_owned()),
+                [fault] => (Vec::new(), fault.to_string()),
+                [.., last] => (
+                    faults.iter().map(ToString::to_string).collect(),
+                    format!("{} faults in the configuration; the last: {last}", faults.len()),
+                ),
+            },
+        };
+        let mut lines = above.join("\n");
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
+        format!("{lines}ringmill: {last}")
+    }
+}
+
+/// The plan that file, environment and flags come to.
+fn plan(configuration: &Configuration, flags: Vec<Flag>) -> Result<Plan, Failure> {
     let working_directory = std::env::current_dir()?;
-    let mut sets = configuration.sets.clone();
-    sets.extend(flags);
     // Names and values that are not UTF-8 cannot be meant for us.
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -123,7 +176,8 @@ fn plan(configuration: &Configuration, flags: Vec<(String, String)>) -> Result<P
         config: configuration.config.clone(),
         working_directory: &working_directory,
         environment,
-        sets,
+        sets: configuration.sets.clone(),
+        flags,
     };
     load(&inputs).map_err(Failure::Faults)
 }

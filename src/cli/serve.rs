@@ -3,8 +3,8 @@
 use super::database::{prepare_database, store_failure};
 use super::{Configuration, Failure, complain, plan, say};
 use crate::api::Api;
-use crate::config::Plan;
 use crate::config::plan::{EndpointKind, Source};
+use crate::config::{Flag, Plan};
 use crate::control::admin::{AdminListener, remove_socket_file};
 use crate::control::log::{self, emit, line};
 use crate::control::{self, Ended, Host, Running};
@@ -48,13 +48,14 @@ fn memory_at_start(shards: usize) -> usize {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let flags = [
-        ("server.listen", &arguments.listen),
-        ("server.admin", &arguments.admin),
-        ("server.cores", &arguments.cores),
-        ("server.data", &arguments.data),
+        ("--listen", "server.listen", &arguments.listen),
+        ("--admin", "server.admin", &arguments.admin),
+        ("--cores", "server.cores", &arguments.cores),
+        ("--data", "server.data", &arguments.data),
     ];
-    let flags = flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))).collect();
-    let plan = Arc::new(plan(&arguments.configuration, flags)?);
+    let flags =
+        flags.into_iter().filter_map(|(name, key, value)| Some(Flag { name, key, value: value.clone()? }));
+    let plan = Arc::new(plan(&arguments.configuration, flags.collect())?);
     log::set_up(plan.log.level, plan.log.format);
     log::log_panics();
     log::start_writer()?;
@@ -219,10 +220,12 @@ fn compile_api(plan: &Plan, database: &Path) -> Result<Api, Failure> {
     } else {
         "bring the tables and columns of the database into line with the file"
     };
-    for sentence in &wrong {
-        complain!("{sentence}");
+    let last = format!("{}; {remedy}", wrong[wrong.len() - 1]);
+    if wrong.len() == 1 {
+        return Err(Failure::Message(last));
     }
-    Err(Failure::Message(format!("{}: {remedy}", wrong[wrong.len() - 1])))
+    let last = format!("{} statements are refused; the last: {last}", wrong.len());
+    Err(Failure::Last { above: wrong, last })
 }
 
 /// Connections of the whole host: half of the descriptor limit unless the file says otherwise.

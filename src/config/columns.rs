@@ -71,7 +71,8 @@ fn generated(section: &Section<'_>, column: &Column) -> Option<Generated> {
         "on_write" => (Generated::OnWrite, &[Type::Timestamp]),
         _ => (Generated::OnCreate, &[Type::Timestamp]),
     };
-    if !fits.contains(&column.rules.kind) {
+    let is_typed = section.get("type").is_none_or(|at| !at.node.is_void);
+    if is_typed && !fits.contains(&column.rules.kind) {
         let names: Vec<&str> = fits.iter().map(|kind| name_of(*kind)).collect();
         at.wrong(
             &format!("does not make a {}", name_of(column.rules.kind)),

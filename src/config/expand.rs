@@ -22,7 +22,10 @@ pub(super) fn expand(node: &mut Node, key: &str, environment: &[(String, String)
                     node.secrecy = secrecy;
                     node.given = None;
                 }
-                Err(Wrong { message, remedy }) => faults.add(&node.place, key, message, remedy),
+                Err(Wrong { message, remedy }) => {
+                    faults.add(&node.place, key, message, remedy);
+                    node.is_void = true;
+                }
             }
         }
         Value::List(items) => items.iter_mut().for_each(|item| expand(item, key, environment, faults)),

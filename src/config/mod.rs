@@ -59,6 +59,19 @@ pub struct Inputs<'a> {
     pub environment: Vec<(String, String)>,
     /// `--set KEY=VALUE`, in order; the later wins.
     pub sets: Vec<(String, String)>,
+    /// Keys that have flags of their own, which win over `--set`.
+    pub flags: Vec<Flag>,
+}
+
+/// A flag that sets a key, such as `--listen`.
+#[derive(Clone, Debug)]
+pub struct Flag {
+    /// As it is written, for faults.
+    pub name: &'static str,
+    /// The key that it sets.
+    pub key: &'static str,
+    /// TOML, or a string.
+    pub value: String,
 }
 
 /// Reads, layers and validates.

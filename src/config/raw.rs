@@ -68,6 +68,10 @@ fn choose(inputs: &Inputs<'_>, faults: &Faults) -> Option<(Source, Rc<Origin>, O
         Ok(text) => Some((Source::File(named), origin, Some(path), text)),
         Err(error) => {
             let remedy = match error.kind() {
+                std::io::ErrorKind::IsADirectory => {
+                    faults.add_whole(&origin, "is a folder", "name the file in it");
+                    return None;
+                }
                 std::io::ErrorKind::NotFound => "name a file that exists; `ringmill init` writes one",
                 std::io::ErrorKind::InvalidData => "write it in UTF-8",
                 _ => "let this user read it",
@@ -143,6 +147,11 @@ fn overlays(inputs: &Inputs<'_>, root: &Node, faults: &Faults) -> Vec<Layer> {
                 faults.add(&place, "", format!("{key:?} is no key"), "write it as in tables.users.cache.ttl");
             }
         }
+    }
+    for flag in &inputs.flags {
+        let origin = origin(flag.name, RANK_SETS);
+        let path = flag.key.split('.').map(str::to_owned).collect();
+        layers.push(Layer { node: overlay_value(&origin, &flag.value), path });
     }
     for layer in &mut layers {
         let key = layer.path.iter().fold(String::new(), |key, name| join(&key, name));

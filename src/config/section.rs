@@ -31,10 +31,12 @@ impl<'a> At<'a> {
         &self.node.place
     }
 
-    /// Notes a fault of this value.
+    /// Notes a fault of this value, if there is a value.
     #[cold]
     pub(super) fn fault(&self, message: impl Into<String>, remedy: impl Into<String>) {
-        self.faults.add(&self.node.place, &self.key, message, remedy);
+        if !self.node.is_void {
+            self.faults.add(&self.node.place, &self.key, message, remedy);
+        }
     }
 
     /// Notes a fault of another value.

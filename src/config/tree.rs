@@ -60,6 +60,8 @@ pub(super) struct Node {
     pub(super) place: Place,
     pub(super) secrecy: Secrecy,
     pub(super) stem: Stem,
+    /// Its `${…}` came to nothing, which is a fault already: what stands here is nobody's value.
+    pub(super) is_void: bool,
     /// The text of a flag or variable, whatever TOML made of it: `--set database.password=12345` is a text.
     pub(super) given: Option<String>,
 }
@@ -88,7 +90,7 @@ pub(super) struct Entry {
 
 impl Node {
     pub(super) fn new(value: Value, place: Place) -> Node {
-        Node { value, place, secrecy: Secrecy::Plain, stem: Stem::Written, given: None }
+        Node { value, place, secrecy: Secrecy::Plain, stem: Stem::Written, is_void: false, given: None }
     }
 
     pub(super) fn empty_table(place: Place) -> Node {

@@ -12,6 +12,7 @@ fn a_wrong_command_line_is_2() {
         &["no-such-command"],
         &[],
         &["init", "a", "b"],
+        &["seed", "--table", "users"],
     ] {
         let ended = run(folder.path(), arguments);
         assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);
@@ -22,6 +23,68 @@ fn a_wrong_command_line_is_2() {
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}");
         assert!(!ended.stdout.is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn what_is_kept_for_later_is_refused_as_such() {
+    let folder = folder(&[]);
+    for arguments in [
+        &["worker"][..],
+        &["doctor", "--fix"],
+        &["top", "5"],
+        &["backup", "--to", "elsewhere", "--", "x"],
+        &["check", "--config", "ringmill.toml"],
+        &["migrate", "--dry-run", "--help"],
+    ] {
+        let ended = run(folder.path(), arguments);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}: {}", ended.stderr);
+        let expected = format!("ringmill: `{}` is not in this version; ", arguments[0]);
+        assert!(ended.last_line().starts_with(&expected), "{}", ended.stderr);
+    }
+    let ended = run(folder.path(), &["wroker"]);
+    assert!(ended.code == Some(2) && ended.stderr.contains("unrecognized subcommand"), "{}", ended.stderr);
+    let help = run(folder.path(), &["--help"]).stdout;
+    assert!(help.contains("serve") && !help.contains("worker") && !help.contains("migrate"), "{help}");
+}
+
+/// The last line of a start that fails.
+#[track_caller]
+fn check_last_line(arguments: &[&str], expected: &[&str]) {
+    let folder = folder(&[("one.toml", "[server]\nlisten = \"x\"\n"), ("file", "")]);
+    let ended = run(folder.path(), arguments);
+    assert_eq!(ended.code, Some(1), "{arguments:?}: {}", ended.stderr);
+    let last = ended.last_line();
+    assert!(last.starts_with("ringmill: "), "{last}");
+    for words in expected {
+        assert!(last.contains(words), "no {words:?} in {last}");
+    }
+}
+
+#[test]
+fn the_last_line_names_the_fault_its_place_and_its_remedy() {
+    let no_address = "is no address with a port; write an address and a port";
+    check_last_line(
+        &["serve", "--config", "one.toml"],
+        &["ringmill: one.toml:2: server.listen: \"x\" ", no_address],
+    );
+    check_last_line(&["serve", "--listen", "x"], &["ringmill: --listen: server.listen: \"x\" ", no_address]);
+    check_last_line(&["serve", "--admin", "x"], &["ringmill: --admin: server.admin: \"x\" "]);
+    check_last_line(&["serve", "--cores", "x"], &["ringmill: --cores: server.cores: \"x\" "]);
+    check_last_line(
+        &["serve", "--data", "file/x", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
+        &["--data"],
+    );
+    check_last_line(
+        &["serve", "--listen", "x", "--set", "http.max_head=x"],
+        &["2 faults in the configuration", "the last: ", "is no", "; write "],
+    );
+    check_last_line(&["serve", "--config", "."], &["ringmill: .: is a folder; name the file in it"]);
+    check_last_line(
+        &["serve", "--listen", "192.0.2.1:5000"],
+        &["192.0.2.1:5000", "use one that `ip addr` shows, or 0.0.0.0"],
+    );
+    check_last_line(&["serve", "--cores", "1023-1023"], &["CPU 1023", "name some of 0"]);
+    check_last_line(&["init", "file/ringmill.toml"], &["file/ringmill.toml", "name another FILE"]);
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn plan_in(working_directory: &Path, config: Option<&Path>) -> Plan {
         working_directory,
         environment: Vec::new(),
         sets: Vec::new(),
+        flags: Vec::new(),
     };
     load(&inputs).unwrap_or_else(|faults| panic!("{faults:#?}"))
 }

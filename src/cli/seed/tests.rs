@@ -44,8 +44,13 @@ impl Project {
             std::fs::write(&path, format!("format = 1\n{toml}")).expect("room for the file");
             path
         });
-        let inputs =
-            Inputs { config, working_directory: folder.path(), environment: Vec::new(), sets: Vec::new() };
+        let inputs = Inputs {
+            config,
+            working_directory: folder.path(),
+            environment: Vec::new(),
+            sets: Vec::new(),
+            flags: Vec::new(),
+        };
         let plan = load(&inputs).unwrap_or_else(|faults| panic!("{faults:#?}"));
         assert!(plan.database.sqlite.starts_with(folder.path()));
         Project { plan, _folder: folder }

@@ -169,8 +169,13 @@ fn paths_start_at_the_file_or_at_the_shell() {
     folder.write("etc/mill.toml", "[server]\ndata = \"rows\"\nadmin = \"unix:a.sock\"\n");
     let load = |sets: &[(&str, &str)]| {
         let config = Some(PathBuf::from("etc/mill.toml"));
-        let inputs =
-            Inputs { config, working_directory: folder.path(), environment: Vec::new(), sets: pairs(sets) };
+        let inputs = Inputs {
+            config,
+            working_directory: folder.path(),
+            environment: Vec::new(),
+            sets: pairs(sets),
+            flags: Vec::new(),
+        };
         load(&inputs).expect("no fault")
     };
     let plan = load(&[]);
@@ -190,6 +195,7 @@ fn a_named_file_that_is_not_there() {
         working_directory: Path::new("/nowhere"),
         environment: Vec::new(),
         sets: Vec::new(),
+        flags: Vec::new(),
     };
     assert_eq!(
         shown(&load(&inputs).unwrap_err()),

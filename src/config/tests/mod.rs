@@ -38,6 +38,7 @@ impl Folder {
             working_directory: self.path(),
             environment: pairs(environment),
             sets: pairs(sets),
+            flags: Vec::new(),
         })
     }
 }
@@ -53,6 +54,7 @@ fn load_builtin(environment: &[(&str, &str)], sets: &[(&str, &str)]) -> Result<P
         working_directory: Path::new("/nowhere"),
         environment: pairs(environment),
         sets: pairs(sets),
+        flags: Vec::new(),
     })
 }
 

@@ -125,8 +125,49 @@ fn what_is_missing_is_a_fault() {
              default: ${RINGMILL_TEST:-…}",
             "ringmill.toml:3: server.admin: ${file:/nowhere/x} cannot be read: No such file or directory (os error \
              2); make the file, and let this user read it",
-            "ringmill.toml:3: server.admin: \"${file:/nowhere/x}\" is no address with a port; write a loopback address \
-             and a port, or unix:PATH",
+        ],
+    );
+}
+
+/// Whatever key it is, a variable that is not set is one fault.
+#[test]
+fn a_variable_that_is_not_set_is_told_once() {
+    let mut tried = 0;
+    for (number, line) in crate::config::BUILTIN.lines().enumerate() {
+        if line.trim_start().starts_with('#') {
+            continue;
+        }
+        let strings: Vec<_> = line.match_indices('"').map(|(index, _)| index).collect();
+        for ends in strings.chunks(2).filter(|ends| ends.len() == 2) {
+            let changed = format!("{}${{UNSET}}{}", &line[..=ends[0]], &line[ends[1]..]);
+            let lines = BUILTIN.lines().enumerate();
+            let text: Vec<_> =
+                lines.map(|(index, line)| if index == number { &changed } else { line }).collect();
+            let Err(faults) = Folder::with(&text.join("\n")).load(&[], &[]) else { continue };
+            let unset = "the environment has no UNSET";
+            for missed in faults.iter().filter(|fault| fault.message == unset) {
+                let same =
+                    faults.iter().filter(|fault| (fault.line, &fault.key) == (missed.line, &missed.key));
+                let same: Vec<_> = same.map(ToString::to_string).collect();
+                assert_eq!(same.len(), 1, "{changed}: {same:#?}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 20, "{tried}");
+}
+
+#[test]
+fn what_else_is_wrong_in_a_list_is_told_beside_it() {
+    check(
+        "[server]\nlisten = [\"${UNSET}\", \"x\"]\ndrain_delay = \"${UNSET}\"\n[database]\nurl = \"${UNSET}\"\n",
+        &[
+            "ringmill.toml:2: server.listen: the environment has no UNSET; set UNSET, or write a default: ${UNSET:-…}",
+            "ringmill.toml:2: server.listen: \"x\" is no address with a port; write an address and a port: \
+             \"127.0.0.1:5000\", \"[::1]:5000\"",
+            "ringmill.toml:3: server.drain_delay: the environment has no UNSET; set UNSET, or write a default: \
+             ${UNSET:-…}",
+            "ringmill.toml:5: database.url: the environment has no UNSET; set UNSET, or write a default: ${UNSET:-…}",
         ],
     );
 }
