@@ -103,7 +103,9 @@ pub(super) enum LocationPart {
 
 impl Table {
     pub(super) fn new(table: &plan::Table) -> Table {
-        let columns: Vec<Column> = table.columns.iter().map(Column::new).collect();
+        let columns = table.columns.iter().enumerate();
+        let columns: Vec<Column> =
+            columns.map(|(index, column)| Column::new(column, table.key.contains(&index))).collect();
         let indices = |keep: &dyn Fn(ColumnIndex) -> bool| -> Vec<ColumnIndex> {
             (0..columns.len()).filter(|index| keep(*index)).collect()
         };
@@ -257,12 +259,14 @@ impl Table {
 }
 
 impl Column {
-    fn new(column: &plan::Column) -> Column {
+    fn new(column: &plan::Column, in_key: bool) -> Column {
+        let settable = column.generated.is_none() && !column.read_only;
+        let rule = Rule::new(&column.rules);
         Column {
             name: column.name.clone(),
-            rule: Rule::new(&column.rules),
+            rule: if in_key && settable { rule.of_key() } else { rule },
             hidden: column.hidden,
-            settable: column.generated.is_none() && !column.read_only,
+            settable,
             refers: column.references.is_some(),
         }
     }

@@ -48,6 +48,15 @@ impl Rule {
         }
     }
 
+    /// The rule of a key: no row is without one, and no path leads to an empty one.
+    pub(super) fn of_key(self) -> Rule {
+        let length_min = match self.kind {
+            Type::Text => Some(self.length_min.unwrap_or_default().max(1)),
+            _ => self.length_min,
+        };
+        Rule { required: true, length_min, ..self }
+    }
+
     /// The value of raw JSON; `null` is SQL NULL, whether or not the field is required.
     pub(super) fn value_of_json(&self, raw: &str) -> Result<Value, Vec<Message>> {
         self.checked(typed(self.kind, raw).map_err(|message| vec![message])?, raw)

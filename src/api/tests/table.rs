@@ -97,6 +97,55 @@ fn keys_of_several_columns() {
 }
 
 #[test]
+fn a_key_is_required_and_can_be_reached() {
+    let served = Served::of(
+        r#"
+        [tables.pages]
+        list = "/pages"
+        item = "/pages/{site}/{slug}"
+        key = ["site", "slug"]
+        [tables.pages.columns]
+        site = { type = "bigint" }
+        slug = { type = "text" }
+        title = { type = "text", required = true }
+        [tables.words]
+        list = "/words"
+        item = "/words/{word}"
+        key = ["word"]
+        [tables.words.columns]
+        word = { type = "text", min_length = 2 }
+        [tables.terms]
+        list = "/terms"
+        item = "/terms/{term}"
+        key = ["term"]
+        [tables.terms.columns]
+        term = { type = "text", default = "none" }
+    "#,
+    );
+    let refused = |target: &str, body: &str, error: &str, errors: &str| {
+        let expected = format!(r#"{{"error":"{error}","errors":{{{errors}}}}}"#);
+        served.check(Post, target, body, 400, &expected);
+    };
+    let (missing, invalid) = ("Missing required fields", "Validation failed");
+    let all = r#""site":["is required"],"slug":["is required"],"title":["is required"]"#;
+    refused("/pages", "{}", missing, all);
+    refused("/pages", r#"{"site":null,"slug":null,"title":null}"#, missing, all);
+    let empty = r#""slug":["must be at least 1 character"]"#;
+    refused("/pages", r#"{"site":1,"slug":"","title":""}"#, invalid, empty);
+    refused("/words", r#"{"word":""}"#, invalid, r#""word":["must be at least 2 characters"]"#);
+    served.check(Post, "/terms", "{}", 201, r#"{"term":"none"}"#);
+    served.check(
+        Post,
+        "/pages",
+        r#"{"site":1,"slug":"a","title":""}"#,
+        201,
+        r#"{"site":1,"slug":"a","title":""}"#,
+    );
+    // A key is not asked for again.
+    served.check(Put, "/pages/1/a", r#"{"title":"t"}"#, 200, r#"{"message":"Updated"}"#);
+}
+
+#[test]
 fn lists_are_ordered() {
     let served = Served::of(FILE);
     for (slug, size) in [("a", "9"), ("b", "10"), ("d", "2"), ("c", "2")] {
