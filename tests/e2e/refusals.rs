@@ -39,6 +39,7 @@ fn framing_that_could_be_read_in_two_ways_is_refused() {
         "GET /health HTTP/1.1\r\nHost: a\nX: 1\r\n\r\n",
         "GET /health HTTP/1.1\r\nHost: a\rX: 1\r\n\r\n",
         "GET health HTTP/1.1\r\nHost: a\r\n\r\n",
+        "CONNECT /health HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /he#alth HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /health%zz HTTP/1.1\r\nHost: a\r\n\r\n",
         "G(T /health HTTP/1.1\r\nHost: a\r\n\r\n",
