@@ -14,14 +14,7 @@ macro_rules! say {
     }};
 }
 
-/// The same on standard error, behind the log.
-macro_rules! complain {
-    ($($text:tt)*) => {
-        $crate::control::log::complain(&format!($($text)*))
-    };
-}
-
-use {complain, say};
+use say;
 
 use crate::config::{Fault, Flag, Inputs, Plan, load};
 use crate::control::log;
@@ -82,7 +75,7 @@ impl Later {
             Later::Top(_) => "top",
             Later::Backup(_) => "backup",
         };
-        complain!("ringmill: `{name}` is not in this version; `ringmill --help` says what is");
+        log::finish(&format!("ringmill: `{name}` is not in this version; `ringmill --help` says what is\n"));
         ExitCode::from(WRONG_COMMAND_LINE)
     }
 }
@@ -134,12 +127,16 @@ pub fn main() -> ExitCode {
         Command::Seed(arguments) => seed::run(&arguments),
         Command::Later(later) => return later.refuse(),
     };
-    let code = result.unwrap_or_else(|failure| {
-        complain!("{}", failure.to_lines());
-        ExitCode::FAILURE
-    });
-    log::finish();
-    code
+    match result {
+        Ok(code) => {
+            log::finish("");
+            code
+        }
+        Err(failure) => {
+            log::finish(&failure.to_lines());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 impl Failure {
@@ -161,7 +158,7 @@ impl Failure {
         if !lines.is_empty() {
             lines.push('\n');
         }
-        format!("{lines}ringmill: {last}")
+        format!("{lines}ringmill: {last}\n")
     }
 }
 

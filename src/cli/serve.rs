@@ -1,13 +1,13 @@
 //! `ringmill serve`: from the plan to running shards, and from a signal to the end.
 
 use super::database::{prepare_database, store_failure};
-use super::{Configuration, Failure, complain, plan, say};
+use super::{Configuration, Failure, plan};
 use crate::api::Api;
 use crate::config::plan::{EndpointKind, Source};
 use crate::config::{Flag, Plan};
 use crate::control::admin::{AdminListener, remove_socket_file};
-use crate::control::log::{self, emit, line};
-use crate::control::{self, Ended, Host, Running};
+use crate::control::log::{self, FINISH_TIMEOUT, emit, line};
+use crate::control::{self, Ended, Host, Printer, Running};
 use crate::shard::{Message, Routes, STORE_UNDER_WAY_MAX, Seed, StoreAnswers, spawn};
 use ringmill_mesh::{Mesh, Places, Waker};
 use ringmill_reactor::{Fd, Listener};
@@ -61,26 +61,29 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     log::start_writer()?;
     // First of all, so that a signal never finds a process that does not listen to it.
     let ground = control::Ground::prepare()?;
-    let ended = start_and_run(ground, plan);
+    let printer = Printer::start()?;
+    let ended = start_and_run(ground, plan, printer.clone());
     remove_socket_file();
+    if !matches!(ended, Ok(Ended::BeforeReady | Ended::AtOnce)) {
+        printer.finish(FINISH_TIMEOUT);
+    }
     match ended? {
         Ended::Drained => Ok(ExitCode::SUCCESS),
         Ended::BeforeReady => {
-            log::finish();
+            log::finish("");
             // Whatever the start is waiting for is not waited for.
             std::process::exit(0)
         }
         Ended::AtOnce => {
-            complain!("ringmill: ended without having drained");
-            log::finish();
+            log::finish("ringmill: ended without having drained\n");
             // Shards may still turn: nothing of theirs is waited for.
             std::process::exit(1)
         }
     }
 }
 
-fn start_and_run(mut ground: control::Ground, plan: Arc<Plan>) -> Result<Ended, Failure> {
-    match ground.while_starting(move || start(plan)) {
+fn start_and_run(mut ground: control::Ground, plan: Arc<Plan>, printer: Printer) -> Result<Ended, Failure> {
+    match ground.while_starting(move || start(plan, printer)) {
         Some(running) => Ok(control::run(ground, running?)?),
         None => {
             ground.leave();
@@ -90,11 +93,11 @@ fn start_and_run(mut ground: control::Ground, plan: Arc<Plan>) -> Result<Ended, 
 }
 
 /// Everything until the first request can be served. A fault on the command line is found before anything is written.
-fn start(plan: Arc<Plan>) -> Result<Running, Failure> {
+fn start(plan: Arc<Plan>, printer: Printer) -> Result<Running, Failure> {
     if let Some(sentence) = plan.no_effect_yet() {
         emit(line!(Info, "{sentence}"));
     }
-    say!("ringmill {} serves {}", env!("CARGO_PKG_VERSION"), source(&plan.source));
+    printer.print(format!("ringmill {} serves {}", env!("CARGO_PKG_VERSION"), source(&plan.source)));
 
     let host = Host::new(&plan.server.cores)?;
     let shards = host.shard_cpus.len();
@@ -164,14 +167,14 @@ fn start(plan: Arc<Plan>) -> Result<Running, Failure> {
         starting.recv().map_err(|_| "a shard ended while it started".to_owned())??;
     }
 
-    say!("listening on {} (admin on {})", addresses.join(", "), admin.shown());
-    say!("{shards} {}", shard_text(&host));
-    say!("database sqlite, {}", database.display());
-    say!(
+    printer.print(format!("listening on {} (admin on {})", addresses.join(", "), admin.shown()));
+    printer.print(format!("{shards} {}", shard_text(&host)));
+    printer.print(format!("database sqlite, {}", database.display()));
+    printer.print(format!(
         "memory {} KiB of receive buffers, at most {connections_max} connections",
         memory_at_start(shards) / 1024
-    );
-    Ok(Running { plan, routes, guest, notify, shards: threads, store, admin, claims })
+    ));
+    Ok(Running { plan, routes, guest, notify, shards: threads, store, admin, claims, printer })
 }
 
 fn source(source: &Source) -> String {

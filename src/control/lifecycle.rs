@@ -3,12 +3,12 @@
 use super::admin::{self, Admin, AdminListener, Question, Readiness};
 use super::log::{self, emit, emit_of_shard, line, unix_us};
 use super::metrics::{self, Per, Scrape};
+use super::output::Printer;
 use super::process::{self, CpuUsage};
 use crate::config::Plan;
 use crate::shard::{KINDS, Message, Phase, Routes, Snapshot};
 use ringmill_mesh::Guest;
 use ringmill_sqlite::{Event, Store};
-use std::io::Write;
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -62,6 +62,8 @@ pub struct Running {
     pub admin: AdminListener,
     /// What keeps the public addresses from other processes while shards listen there.
     pub claims: Vec<Arc<UnixDatagram>>,
+    /// Says `ready`.
+    pub printer: Printer,
 }
 
 /// How a run ended.
@@ -144,14 +146,15 @@ impl Ground {
         runtime.block_on(async {
             tokio::select! {
                 biased;
-                signal = either(terminate, interrupt) => {
-                    emit(line!(Info, "{signal}: ended before it was ready"));
-                    None
-                }
+                // First, since it may serve already.
                 started = tokio::task::spawn_blocking(start) => match started {
                     Ok(started) => Some(started),
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 },
+                signal = either(terminate, interrupt) => {
+                    emit(line!(Info, "{signal}: ended before it was ready"));
+                    None
+                }
             }
         })
     }
@@ -184,16 +187,12 @@ enum Stage {
 }
 
 async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) -> Ended {
-    let Running { plan, routes, guest, notify, shards, store, admin, mut claims } = running;
+    let Running { plan, routes, guest, notify, shards, store, admin, mut claims, printer } = running;
     let (questions, mut asked) = mpsc::channel(QUESTIONS);
     let _admin_claim = admin.claim();
     let shared = Admin { questions, shown: Arc::new(plan.shown.clone()), address: admin.address() };
     tokio::spawn(admin::serve(admin, shared));
-    // By a thread of its own: whoever does not read standard output holds nobody up.
-    std::thread::spawn(|| {
-        let mut stdout = std::io::stdout();
-        let _ = writeln!(stdout, "ready").and_then(|()| stdout.flush());
-    });
+    printer.print("ready".to_owned());
     let mut control = Control {
         routes,
         guest,
@@ -341,14 +340,14 @@ impl Control {
             // Its thread is about to end.
             Message::Drained => self.join(source),
             Message::Store(event) => match event {
-                Event::ForeignWrite => emit(line!(Debug, "Another process wrote to the database")),
+                Event::ForeignWrite => emit_of_shard(line!(Debug, "Another process wrote to the database")),
                 Event::Panicked { detail } => {
-                    emit(line!(Error, "A thread of the database panicked and goes on: {detail}"));
+                    emit_of_shard(line!(Error, "A thread of the database panicked and goes on: {detail}"));
                 }
                 Event::NotReopened { detail } => {
-                    emit(line!(Error, "The database could not be opened anew: {detail}"));
+                    emit_of_shard(line!(Error, "The database could not be opened anew: {detail}"));
                 }
-                other => emit(line!(Warn, "The database noticed: {other:?}")),
+                other => emit_of_shard(line!(Warn, "The database noticed: {other:?}")),
             },
             Message::Entered => {}
             Message::Stored { .. } | Message::Scraped { .. } | Message::Count { .. } | Message::Enter(_) => {

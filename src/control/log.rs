@@ -1,14 +1,18 @@
 //! The log: one line per event, on standard error, as JSON or text.
 //!
-//! Shards post their lines to control; whoever has no shard writes at once.
+//! Shards post their lines to control, and a thread writes them. Before it is started, whoever logs writes at once.
 
+mod queue;
+
+use super::output::{copy_of, write_whole};
 use crate::config::plan::{Level, LogFormat};
+use queue::{Next, Queue};
 use serde_json::{Map, Value};
-use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -132,48 +136,32 @@ struct Settings {
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 
-/// Lines of shards that may wait for standard error. Beyond it they are dropped and counted: nobody who serves waits for
-/// whoever reads the log.
-const LINES_MAX: usize = 8192;
-
-/// Lines of the process itself that may wait, in a queue of their own, which goes first: what shards have to say in masses
-/// does not displace them.
-const OWN_LINES_MAX: usize = 256;
-
 /// How long the end of the process waits for lines to be written.
-const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
+pub const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often dropped lines are reported, at most.
-const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+const _: () = assert!(queue::END_PATIENCE.as_millis() < FINISH_TIMEOUT.as_millis());
 
-/// How long a standard error that does not block, and is full, is left alone.
-const FULL_PAUSE: Duration = Duration::from_millis(2);
-
-#[derive(Default)]
-struct Queues {
-    /// Rendered lines of the process itself.
-    own: VecDeque<String>,
-    shards: VecDeque<Line>,
-    /// Lines that found no room, and could not be written, so far.
-    dropped: u64,
-    /// A line was taken and is not written yet.
-    is_writing: bool,
-    is_started: bool,
+/// Between those who log and the thread that writes. Nobody holds a lock while he waits for standard error.
+struct Writer {
+    queue: Mutex<Queue<Line>>,
+    /// Something came.
+    came: Condvar,
+    is_over: Mutex<bool>,
+    over: Condvar,
 }
 
-static QUEUES: Mutex<Queues> = Mutex::new(Queues {
-    own: VecDeque::new(),
-    shards: VecDeque::new(),
-    dropped: 0,
-    is_writing: false,
-    is_started: false,
-});
-/// Struck when there is something to write, and when it is written.
-static CHANGED: Condvar = Condvar::new();
+static WRITER: Writer = Writer {
+    queue: Mutex::new(Queue::new()),
+    came: Condvar::new(),
+    is_over: Mutex::new(false),
+    over: Condvar::new(),
+};
 
-fn queues() -> MutexGuard<'static, Queues> {
-    // Nothing is done under the lock that leaves a queue half changed.
-    QUEUES.lock().unwrap_or_else(PoisonError::into_inner)
+static IS_STARTED: AtomicBool = AtomicBool::new(false);
+
+/// A thread that panicked within leaves nothing half done there.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Sets level and format, once.
@@ -183,69 +171,79 @@ pub fn set_up(level: Level, format: LogFormat) {
 
 /// Starts the thread that writes: from now on whoever logs never waits for standard error.
 pub fn start_writer() -> std::io::Result<()> {
-    // A descriptor of its own: nobody else waits for a lock that is held while it writes.
-    let stderr = File::from(std::io::stderr().as_fd().try_clone_to_owned()?);
-    std::thread::Builder::new().name("log".to_owned()).spawn(move || write_for_ever(&stderr))?;
-    queues().is_started = true;
+    let stderr = copy_of(std::io::stderr().as_fd())?;
+    std::thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&stderr))?;
+    IS_STARTED.store(true, Relaxed);
     Ok(())
 }
 
-fn write_for_ever(stderr: &File) {
-    let mut reported = (0, None::<Instant>);
+fn write_all(stderr: &File) {
+    let mut queue = lock(&WRITER.queue);
     loop {
-        let text = {
-            let mut queues = queues();
-            queues.is_writing = false;
-            CHANGED.notify_all();
-            loop {
-                let is_due = reported.1.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL);
-                if queues.dropped > reported.0 && is_due {
-                    let count = queues.dropped - reported.0;
-                    reported = (queues.dropped, Some(Instant::now()));
-                    let line = line!(Warn, "{count} log lines found no room and were dropped");
-                    queues.own.push_back(line.at(unix_us()).render(settings().format));
+        let now = Instant::now();
+        let line = match queue.next(now) {
+            Next::Write(line) => line,
+            Next::Report(count) => report(count),
+            Next::End(count) => {
+                drop(queue);
+                if count > 0 {
+                    // Nobody is left to tell of it.
+                    let _ = write(stderr, &report(count));
                 }
-                let next = queues.own.pop_front();
-                let next = next.or_else(|| Some(queues.shards.pop_front()?.render(settings().format)));
-                if let Some(text) = next {
-                    queues.is_writing = true;
-                    break text;
-                }
-                queues = CHANGED.wait(queues).unwrap_or_else(PoisonError::into_inner);
+                let last = std::mem::take(&mut *lock(&LAST_WORDS));
+                let _ = write_whole(stderr, last.as_bytes());
+                *lock(&WRITER.is_over) = true;
+                WRITER.over.notify_all();
+                return;
+            }
+            Next::Wait(until) => {
+                queue = match until {
+                    None => WRITER.came.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                    Some(until) => {
+                        let waited = WRITER.came.wait_timeout(queue, until.duration_since(now));
+                        waited.unwrap_or_else(PoisonError::into_inner).0
+                    }
+                };
+                continue;
             }
         };
-        if !write_all(stderr, text.as_bytes()) {
-            queues().dropped += 1;
+        drop(queue);
+        let written = write(stderr, &line);
+        queue = lock(&WRITER.queue);
+        if written.is_err() {
+            queue.lost();
         }
     }
 }
 
-/// Writes all of it, however long its reader takes; false: standard error is gone.
-fn write_all(mut stderr: &File, mut bytes: &[u8]) -> bool {
-    while !bytes.is_empty() {
-        match stderr.write(bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(FULL_PAUSE),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => return false,
-        }
-    }
-    true
+fn report(count: u64) -> Line {
+    let (lines, were) = if count == 1 { ("line", "was") } else { ("lines", "were") };
+    line!(Warn, "{count} log {lines} found no room and {were} dropped").at(unix_us())
 }
 
-/// Waits a moment until what was logged is written: the process's own lines, and those of shards if there is time.
-pub fn finish() {
-    let queues = queues();
-    if queues.is_started {
-        let is_behind =
-            |queues: &mut Queues| !queues.own.is_empty() || !queues.shards.is_empty() || queues.is_writing;
-        let _ = CHANGED.wait_timeout_while(queues, FINISH_TIMEOUT, is_behind);
+/// What stands below everything else.
+static LAST_WORDS: Mutex<String> = Mutex::new(String::new());
+
+/// Ends the log with these words, whole lines or none, and waits a moment until all is written. What is logged later is lost.
+pub fn finish(last_words: &str) {
+    if !IS_STARTED.load(Relaxed) {
+        let _ = std::io::stderr().write_all(last_words.as_bytes());
+        return;
     }
+    last_words.clone_into(&mut lock(&LAST_WORDS));
+    lock(&WRITER.queue).end(Instant::now());
+    WRITER.came.notify_all();
+    let is_over = lock(&WRITER.is_over);
+    let _ = WRITER.over.wait_timeout_while(is_over, FINISH_TIMEOUT, |is_over| !*is_over);
 }
 
 /// Lines that were dropped so far.
-pub fn dropped() -> u64 {
-    queues().dropped
+pub(super) fn dropped() -> u64 {
+    lock(&WRITER.queue).dropped()
+}
+
+fn write(stderr: &File, line: &Line) -> std::io::Result<()> {
+    write_whole(stderr, line.render(settings().format).as_bytes())
 }
 
 fn settings() -> Settings {
@@ -254,42 +252,25 @@ fn settings() -> Settings {
 
 /// Writes a line of the process itself, if its level is wanted. Never blocks once [`start_writer`] has run.
 pub fn emit(line: Line) {
-    if line.level <= settings().level {
-        let line = if line.unix_us == 0 { line.at(unix_us()) } else { line };
-        write_own(line.render(settings().format));
-    }
+    log(line, |queue, line| queue.push_own(line, Instant::now()));
 }
 
-/// Writes a line of a shard, if its level is wanted and there is room.
-pub fn emit_of_shard(line: Line) {
+/// The same for lines of shards and the store: they may be many.
+pub(super) fn emit_of_shard(line: Line) {
+    log(line, Queue::push);
+}
+
+fn log(line: Line, push: impl FnOnce(&mut Queue<Line>, Line)) {
     if line.level > settings().level {
         return;
     }
-    let mut queues = queues();
-    if queues.shards.len() < LINES_MAX {
-        queues.shards.push_back(line);
-        CHANGED.notify_all();
+    let line = if line.unix_us == 0 { line.at(unix_us()) } else { line };
+    if IS_STARTED.load(Relaxed) {
+        push(&mut lock(&WRITER.queue), line);
+        WRITER.came.notify_one();
     } else {
-        queues.dropped += 1;
-    }
-}
-
-/// Writes words to standard error as they are, behind what was logged. Never blocks once [`start_writer`] has run.
-pub fn complain(words: &str) {
-    write_own(format!("{words}\n"));
-}
-
-fn write_own(text: String) {
-    let mut queues = queues();
-    if !queues.is_started {
-        drop(queues);
         // Nobody is left to tell if standard error is gone.
-        let _ = std::io::stderr().write_all(text.as_bytes());
-    } else if queues.own.len() < OWN_LINES_MAX {
-        queues.own.push_back(text);
-        CHANGED.notify_all();
-    } else {
-        queues.dropped += 1;
+        let _ = std::io::stderr().write_all(line.render(settings().format).as_bytes());
     }
 }
 

@@ -8,7 +8,9 @@ mod host;
 mod lifecycle;
 pub mod log;
 mod metrics;
+mod output;
 mod process;
 
 pub use host::Host;
 pub use lifecycle::{Ended, Ground, Running, run};
+pub use output::Printer;

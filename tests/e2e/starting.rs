@@ -1,10 +1,12 @@
 //! From the command to `ready`, and the log to the end: signals on the way, pipes that nobody reads, who gets an address, and
 //! what a start that fails leaves behind.
 
+use crate::client::Client;
 use crate::pipes::{full_pipe, open_pipe};
-use crate::server::{Process, Setup, Signal, command, folder, run};
+use crate::server::{PATIENCE, Process, Setup, Signal, command, folder, run};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use std::process::Stdio;
+use std::time::Instant;
 
 const SERVE: [&str; 7] = ["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--cores", "1"];
 
@@ -24,14 +26,24 @@ fn a_signal_while_the_database_is_locked_ends_the_start() {
 }
 
 #[test]
-fn a_signal_ends_a_server_whose_output_nobody_reads() {
+fn a_server_whose_output_nobody_reads_serves_and_drains() {
     let folder = folder(&[]);
     let (_reader, writer) = full_pipe();
-    let mut command = command(folder.path(), &SERVE);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = free.local_addr().expect("its address");
+    drop(free);
+    let listen = address.to_string();
+    let arguments = ["serve", "--listen", &listen, "--admin", "127.0.0.1:0", "--cores", "1"];
+    let mut command = command(folder.path(), &arguments);
     let mut process = Process::start(command.stdout(writer).stderr(Stdio::piped()));
-    process.complains("no effect in this version");
+    let deadline = Instant::now() + PATIENCE;
+    while std::net::TcpStream::connect(address).is_err() {
+        assert!(Instant::now() < deadline, "nobody listens");
+    }
+    Client::connect(address).goes_on();
     process.signal(Signal::Terminate);
     assert_eq!(process.exit_code(), Some(0));
+    process.complains("Drained; ");
 }
 
 #[test]
@@ -126,6 +138,29 @@ fn the_last_lines_find_a_reader_that_was_behind() {
     let reports = lines.iter().filter(|line| line.contains("were dropped")).count();
     let seconds = usize::try_from(began.elapsed().as_secs()).expect("a few");
     assert!((1..=seconds + 2).contains(&reports), "{reports} reports of dropped lines in {seconds} s");
+}
+
+#[test]
+fn nothing_stands_below_the_last_words() {
+    use std::io::{BufRead, BufReader};
+    const BATCH: usize = 500;
+    let (reader, writer) = open_pipe();
+    let setup = Setup::shards(2).set("log.access", "all").set("server.drain_delay", "1h");
+    let mut server = setup.stderr(writer).start();
+    let client = &mut server.connect();
+    for _ in 0..10 {
+        client.send("GET /api/data HTTP/1.1\r\nHost: a\r\n\r\n".repeat(BATCH));
+        (0..BATCH).for_each(|_| assert_eq!(client.read().status, 200));
+    }
+    server.signal(Signal::Terminate);
+    let read = std::thread::spawn(|| {
+        BufReader::new(reader).lines().map(|line| line.expect("a line")).collect::<Vec<_>>()
+    });
+    assert_eq!(server.exit_code_of_second(Signal::Terminate), Some(1));
+    let lines = read.join().expect("a reader");
+    assert_eq!(lines.last().map(String::as_str), Some("ringmill: ended without having drained"));
+    let at = |words: &str| lines.iter().position(|line| line.contains(words)).expect(words);
+    assert!(at("SIGTERM: draining") < at("SIGTERM again"));
 }
 
 #[test]
