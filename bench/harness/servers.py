@@ -87,11 +87,17 @@ class Ringmill(Kind):
 
     constant = False
 
+    def __init__(self, before=False):
+        self.before = before
+
     def command(self, plan, folder, port):
-        if not plan.ringmill.exists():
-            raise Unavailable(f"{plan.ringmill} is missing: run cargo build --release, or say --ringmill PATH")
+        binary = plan.before if self.before else plan.ringmill
+        if binary is None:
+            raise Unavailable("ringmill_before is another binary: say --before PATH")
+        if not binary.exists():
+            raise Unavailable(f"{binary} is missing: run cargo build --release, or say --ringmill PATH")
         (folder / "data").mkdir(exist_ok=True)
-        return [str(plan.ringmill), "serve", "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{free_port()}",
+        return [str(binary), "serve", "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{free_port()}",
                 "--cores", "1", "--data", str(folder / "data"), *plan.ringmill_args]
 
     def ready_path(self, path):
@@ -110,6 +116,7 @@ KINDS = {
     "glommio": Peer("glommio", pads_head=True),
     "actix_sqlite": Peer("actix_sqlite", constant=False),
     "ringmill": Ringmill(),
+    "ringmill_before": Ringmill(before=True),
 }
 
 

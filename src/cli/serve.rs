@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let printer = Printer::start()?;
     let ended = start_and_run(ground, plan, printer.clone());
     remove_socket_file();
-    if !matches!(ended, Ok(Ended::BeforeReady | Ended::AtOnce)) {
+    if !matches!(ended, Ok(Ended::BeforeReady | Ended::AtOnce | Ended::ShardLost)) {
         printer.finish(FINISH_TIMEOUT);
     }
     match ended? {
@@ -74,9 +74,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             // Whatever the start is waiting for is not waited for.
             std::process::exit(0)
         }
+        // In both cases shards may still turn: nothing of theirs is waited for.
         Ended::AtOnce => {
             log::finish("ringmill: ended without having drained\n");
-            // Shards may still turn: nothing of theirs is waited for.
+            std::process::exit(1)
+        }
+        Ended::ShardLost => {
+            log::finish(
+                "ringmill: a shard was lost to the panic above, which is a defect: start it again, and report that line\n",
+            );
             std::process::exit(1)
         }
     }

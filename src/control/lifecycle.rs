@@ -1,8 +1,13 @@
 //! The control plane's one thread: messages, questions, signals, and the phases from serving to the end.
 
-use super::admin::{self, Admin, AdminListener, Question, Readiness};
-use super::log::{self, emit, emit_of_shard, line, unix_us};
-use super::metrics::{self, Per, Scrape};
+mod gathering;
+mod watch;
+
+use gathering::{Gathering, Wants};
+use watch::Watch;
+
+use super::admin::{self, Admin, AdminListener};
+use super::log::{emit, emit_of_shard, line, unix_us};
 use super::output::Printer;
 use super::process::{self, CpuUsage};
 use crate::config::Plan;
@@ -14,7 +19,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 /// Questions of the admin listener that may wait. Beyond it its handlers wait.
@@ -22,9 +27,6 @@ const QUESTIONS: usize = 64;
 
 /// Messages acted on before signals, timers and questions are looked at again.
 const MESSAGES_AT_ONCE: usize = 256;
-
-/// How long a scrape waits for the shards. Beyond it, it shows those that answered.
-const SCRAPE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Resident memory beyond that of the start, from which on freed memory is given back to the system, bytes. Looked at once a
 /// second.
@@ -73,24 +75,10 @@ pub enum Ended {
     BeforeReady,
     /// Drained.
     Drained,
-    /// By a second signal, or a shard that was lost.
+    /// By a second signal, or a shard that did not drain in time.
     AtOnce,
-}
-
-/// Someone who waits for the shards' counts.
-enum Wants {
-    Metrics { per_shard: bool, answer: oneshot::Sender<String> },
-    Ready { answer: oneshot::Sender<Readiness> },
-    Memory { answer: oneshot::Sender<Vec<(String, u64)>> },
-    Shard { endpoint: usize, ticket: u64 },
-}
-
-struct Gathering {
-    ticket: u64,
-    wants: Vec<Wants>,
-    /// By shard: whether it has still to answer.
-    missing: Vec<bool>,
-    until: Instant,
+    /// A shard's thread ended by itself: a defect, of ours or of the host's.
+    ShardLost,
 }
 
 struct Control {
@@ -112,6 +100,9 @@ struct Control {
     threads: Vec<Option<JoinHandle<Option<usize>>>>,
     drained: usize,
     cut_off: usize,
+    watches: Vec<Watch>,
+    /// When shards were last asked whether they turn.
+    watched: Option<Instant>,
     resident_at_start: Option<u64>,
     /// Freed memory is not given back before then.
     trim_after: Instant,
@@ -193,6 +184,7 @@ async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) ->
     let shared = Admin { questions, shown: Arc::new(plan.shown.clone()), address: admin.address() };
     tokio::spawn(admin::serve(admin, shared));
     printer.print("ready".to_owned());
+    let shards_count = shards.len();
     let mut control = Control {
         routes,
         guest,
@@ -208,6 +200,8 @@ async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) ->
         threads: shards.into_iter().map(Some).collect(),
         drained: 0,
         cut_off: 0,
+        watches: vec![Watch::default(); shards_count],
+        watched: None,
         resident_at_start: None,
         trim_after: Instant::now(),
         trim_interval: TRIM_INTERVAL,
@@ -226,8 +220,7 @@ async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) ->
             break Ended::Drained;
         }
         if control.is_shard_lost() {
-            emit(line!(Error, "A shard was lost; the process ends"));
-            break Ended::AtOnce;
+            break Ended::ShardLost;
         }
         let wakes_at = match stage {
             Stage::Serving => None,
@@ -271,6 +264,7 @@ async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) ->
                 control.cpu.look();
                 control.give_memory_back();
                 control.give_up_late();
+                control.watch();
             }
             Some(question) = asked.recv() => control.question(question),
             () = notify.notified() => {}
@@ -349,19 +343,16 @@ impl Control {
                 }
                 other => emit_of_shard(line!(Warn, "The database noticed: {other:?}")),
             },
+            Message::Turned => self.turned(source),
             Message::Entered => {}
-            Message::Stored { .. } | Message::Scraped { .. } | Message::Count { .. } | Message::Enter(_) => {
+            Message::Stored { .. }
+            | Message::Scraped { .. }
+            | Message::Count { .. }
+            | Message::Enter(_)
+            | Message::Turn => {
                 debug_assert!(false, "{} was sent to control by mistake", KINDS[message.kind()]);
             }
         }
-    }
-
-    fn question(&mut self, question: Question) {
-        self.gather(match question {
-            Question::Metrics { per_shard, answer } => Wants::Metrics { per_shard, answer },
-            Question::Ready { answer } => Wants::Ready { answer },
-            Question::Memory { answer } => Wants::Memory { answer },
-        });
     }
 
     /// After a burst or an attack the process becomes as small again as what lives asks for. An attempt that gives back
@@ -403,116 +394,6 @@ impl Control {
         }
         let ended = self.threads.iter().filter(|thread| thread.is_none()).count();
         ended > self.drained
-    }
-
-    /// Asks every shard for its counts, for someone. One gathering runs; whoever comes meanwhile waits for the next, so
-    /// that a scrape shows everything that was answered before it began.
-    fn gather(&mut self, wants: Wants) {
-        self.next.push(wants);
-        if self.gathering.is_none() {
-            self.begin_gathering();
-        }
-    }
-
-    fn begin_gathering(&mut self) {
-        self.ticket += 1;
-        let ticket = self.ticket;
-        let wants = std::mem::take(&mut self.next);
-        let missing = (0..self.shards)
-            .map(|shard| {
-                // Without room, or without the shard, the scrape goes on without it.
-                self.threads[shard].is_some() && self.guest.request(shard, Message::Count { ticket }).is_ok()
-            })
-            .collect();
-        self.gathering = Some(Gathering { ticket, wants, missing, until: Instant::now() + SCRAPE_TIMEOUT });
-        self.look_at_gathering();
-    }
-
-    /// Goes on if nobody is missing.
-    fn look_at_gathering(&mut self) {
-        if self.gathering.as_ref().is_some_and(|gathering| !gathering.missing.contains(&true)) {
-            self.gathered();
-        }
-    }
-
-    fn give_up_late(&mut self) {
-        if self.gathering.as_ref().is_some_and(|gathering| gathering.until <= Instant::now()) {
-            emit(line!(
-                Warn,
-                "A scrape shows older counts of the shards that did not answer within {SCRAPE_TIMEOUT:?}"
-            ));
-            self.gathered();
-        }
-    }
-
-    fn gathered(&mut self) {
-        let Some(gathering) = self.gathering.take() else { return };
-        // A shard that did not answer is shown as it was; before its first answer there is nothing to show.
-        let snapshots: Vec<Snapshot> = self.last.iter().flatten().cloned().collect();
-        let mut text: Option<String> = None;
-        for wants in gathering.wants {
-            match wants {
-                Wants::Metrics { per_shard: true, answer } => {
-                    let _ = answer.send(self.render(&snapshots, Per::Shard));
-                }
-                Wants::Metrics { per_shard: false, answer } => {
-                    let text = text.get_or_insert_with(|| self.render(&snapshots, Per::Process));
-                    let _ = answer.send(text.clone());
-                }
-                Wants::Shard { endpoint, ticket } => {
-                    let text = text.get_or_insert_with(|| self.render(&snapshots, Per::Process)).clone();
-                    self.guest.answer(endpoint, Message::Scraped { ticket, text });
-                }
-                Wants::Ready { answer } => {
-                    let is_degraded = snapshots.iter().any(|each| each.is_degraded);
-                    let _ = answer.send(match (self.is_leaving, is_degraded) {
-                        (true, _) => Readiness::Draining,
-                        (false, true) => Readiness::Degraded,
-                        (false, false) => Readiness::Ready,
-                    });
-                }
-                Wants::Memory { answer } => {
-                    let _ = answer.send(self.memory(&snapshots));
-                }
-            }
-        }
-        if !self.next.is_empty() {
-            self.begin_gathering();
-        }
-    }
-
-    fn render(&self, snapshots: &[Snapshot], per: Per) -> String {
-        let scrape = Scrape {
-            routes: &self.routes.labels,
-            shards: snapshots,
-            store: &self.store.statistics(),
-            process: process::read(),
-            cpu_percent: self.cpu.percent(),
-            log_dropped: log::dropped(),
-            started_unix_seconds: self.started_unix_seconds,
-        };
-        metrics::render(&scrape, per)
-    }
-
-    /// Owners of memory, largest first.
-    fn memory(&self, snapshots: &[Snapshot]) -> Vec<(String, u64)> {
-        use ringmill_reactor::bounds::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS};
-        let process = process::read();
-        let connections: usize = snapshots.iter().map(|each| each.counters.connections).sum();
-        let mut rows = vec![
-            ("process: resident".to_owned(), process.resident_bytes),
-            (
-                "shards/reactor: receive buffers".to_owned(),
-                (self.shards * usize::from(RECEIVE_BUFFERS) * RECEIVE_BUFFER_BYTES) as u64,
-            ),
-            ("shards/serve: connections".to_owned(), (connections * ringmill_serve::CONNECTION_BYTES) as u64),
-            (
-                "shards/serve: counters".to_owned(),
-                snapshots.iter().map(|each| each.counters.bytes() as u64).sum(),
-            ),
-        ];
-        rows.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-        rows
     }
 
     fn enter(&mut self, phase: Phase) {

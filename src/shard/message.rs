@@ -42,6 +42,10 @@ pub enum Message {
     Enter(Phase),
     /// The answer to `Enter`.
     Entered,
+    /// Control to shard, a request: does it turn?
+    Turn,
+    /// The answer to `Turn`.
+    Turned,
     /// Shard to control, posted: a line for the log.
     Log(Box<Line>),
     /// Shard to control, posted: draining has ended on this shard, whose thread ends too and says how. May be lost.
@@ -51,8 +55,10 @@ pub enum Message {
 }
 
 /// Names of the kinds, in the order of [`Message::kind`]: the label of `ringmill_mesh_messages_total`.
-pub const KINDS: [&str; 10] =
-    ["stored", "scrape", "scraped", "count", "counted", "enter", "entered", "log", "drained", "store"];
+pub const KINDS: [&str; 12] = [
+    "stored", "scrape", "scraped", "count", "counted", "enter", "entered", "log", "drained", "store", "turn",
+    "turned",
+];
 
 impl Message {
     /// Index into [`KINDS`].
@@ -68,6 +74,8 @@ impl Message {
             Message::Log(_) => 7,
             Message::Drained => 8,
             Message::Store(_) => 9,
+            Message::Turn => 10,
+            Message::Turned => 11,
         }
     }
 }

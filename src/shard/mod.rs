@@ -2,6 +2,7 @@
 //! threads, and the thread itself.
 
 mod message;
+mod observe;
 mod run;
 mod service;
 mod store;

@@ -4,11 +4,10 @@ use super::store::STORE_UNDER_WAY_MAX;
 use super::{Ask, Message, Phase, Snapshot};
 use crate::api::{Answer, Api, Begin, normal_path};
 use crate::config::plan::{Access, Plan};
-use crate::control::log::{Line, line};
 use ringmill_http1::{Head, Method, Rendered, Status};
 use ringmill_reactor::{Driver, Mail, Reactor, Waiters};
 use ringmill_serve::{
-    Answered, Context, Core, Observation, Outcome, Reply, Request, RouteId, Service, UNMATCHED, Writer,
+    Context, Core, Observation, Outcome, Reply, Request, RouteId, Service, UNMATCHED, Writer,
 };
 use ringmill_sqlite::{Error, Reply as Stored};
 use std::borrow::Cow;
@@ -88,31 +87,12 @@ impl Constants {
     }
 }
 
-/// What is logged seldom, since whoever causes it may do so as often as he likes.
-#[derive(Clone, Copy, Debug)]
-enum Seldom {
-    AcceptFailed,
-    Unanswered,
-    SlowReaders,
-    Stalled,
-}
-
-/// How long a kind of line is held back after one was logged, nanoseconds.
-const SELDOM_NS: u64 = 10_000_000_000;
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Muted {
-    until_ns: u64,
-    /// Since the last line.
-    count: u64,
-}
-
 /// The service of one shard.
 pub(super) struct ShardService<A> {
-    shard: usize,
-    control: usize,
+    pub(super) shard: usize,
+    pub(super) control: usize,
     api: Arc<Api>,
-    routes: Routes,
+    pub(super) routes: Routes,
     constants: Constants,
     store: A,
     stored: Waiters<Stored>,
@@ -120,13 +100,13 @@ pub(super) struct ShardService<A> {
     /// What the monotonic clock was at an instant: turns this turn's time into the store's.
     epoch: (Instant, u64),
     wait_timeout: Duration,
-    access: Access,
-    access_count: u64,
-    slow_ns: u64,
+    pub(super) access: Access,
+    pub(super) access_count: u64,
+    pub(super) slow_ns: u64,
     is_leaving: bool,
     is_degraded: bool,
-    log_dropped: u64,
-    muted: [Muted; 4],
+    pub(super) log_dropped: u64,
+    pub(super) muted: [super::observe::Muted; 4],
     /// Set when control asks for it; the shard's loop closes the listeners.
     pub(super) closing: Option<u64>,
 }
@@ -220,31 +200,6 @@ impl<A: Ask> ShardService<A> {
             }
         }
         Outcome::Answered(route)
-    }
-
-    /// Logs one line of a kind at once, and then one in [`SELDOM_NS`] with how many there were.
-    fn log_seldom<D: Driver<Message = Message>>(
-        &mut self,
-        reactor: &mut Reactor<D>,
-        kind: Seldom,
-        count: u64,
-        line: Line,
-    ) {
-        let now_ns = reactor.now().monotonic_ns;
-        let muted = &mut self.muted[kind as usize];
-        muted.count += count;
-        if now_ns >= muted.until_ns {
-            let count = std::mem::take(&mut muted.count);
-            muted.until_ns = now_ns + SELDOM_NS;
-            self.log(reactor, line.with_number("count", count as f64));
-        }
-    }
-
-    fn log<D: Driver<Message = Message>>(&mut self, reactor: &mut Reactor<D>, line: Line) {
-        let line = line.at(reactor.now().unix_us);
-        if reactor.driver().post(self.control, Message::Log(Box::new(line))).is_err() {
-            self.log_dropped += 1;
-        }
     }
 }
 
@@ -398,10 +353,12 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
                 }
                 core.reactor.driver().answer(mail.source, Message::Entered);
             }
+            Message::Turn => core.reactor.driver().answer(mail.source, Message::Turned),
             // These go to control.
             Message::Scrape { .. }
             | Message::Counted { .. }
             | Message::Entered
+            | Message::Turned
             | Message::Log(_)
             | Message::Drained
             | Message::Store(_) => debug_assert!(false, "sent to a shard by mistake"),
@@ -409,97 +366,6 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
     }
 
     fn observe(&mut self, reactor: &mut Reactor<D>, observation: Observation<'_>) {
-        match observation {
-            Observation::Answered(answered) => self.observe_answer(reactor, &answered),
-            Observation::Panicked => {
-                self.log(reactor, line!(Error, "A request's code panicked; it was answered with 500"));
-            }
-            Observation::AcceptFailed(errno) => {
-                let line = line!(
-                    Error,
-                    "Accepting connections pauses: {errno}; raise the descriptor limit (ulimit -n, LimitNOFILE=)"
-                );
-                self.log_seldom(reactor, Seldom::AcceptFailed, 1, line);
-            }
-            Observation::TooManyConnections { request_id: Some(id) } => {
-                let line = line!(Warn, "A connection was refused: http.max_connections is reached");
-                self.log(reactor, line.with("request_id", id));
-            }
-            Observation::TooManyConnections { request_id: None } => {
-                let line = line!(
-                    Warn,
-                    "Connections were closed without an answer: many more than http.max_connections came at once"
-                );
-                self.log_seldom(reactor, Seldom::Unanswered, 1, line);
-            }
-            Observation::SlowReaders { connections } => {
-                let line = line!(Warn, "Connections were reset: their clients do not read their answers");
-                self.log_seldom(reactor, Seldom::SlowReaders, connections as u64, line);
-            }
-            Observation::Stalled { duration_ns } => {
-                let line = line!(
-                    Warn,
-                    "A core stalled: one turn took {:.3}s, and everybody on it waited",
-                    duration_ns as f64 / 1e9
-                );
-                let line = line.with_number("core", self.shard as f64);
-                self.log_seldom(reactor, Seldom::Stalled, 1, line);
-            }
-            Observation::Drained { .. } => {
-                // Control looks once a second anyway.
-                let _ = reactor.driver().post(self.control, Message::Drained);
-            }
-        }
+        self.log_observation(reactor, observation);
     }
 }
-
-impl<A: Ask> ShardService<A> {
-    fn with_details(&self, line: Line, answer: &Answered<'_>) -> Line {
-        line.with("method", answer.method)
-            .with("route", &self.routes.labels[answer.route])
-            .with_number("status", f64::from(answer.status))
-            .with_number("execution_time_ms", (seconds(answer) * 1e6).round() / 1e3)
-            .with_number("core", self.shard as f64)
-            .with_optional("request_id", answer.request_id)
-            .with_optional("cause", answer.cause)
-    }
-
-    fn observe_answer<D: Driver<Message = Message>>(
-        &mut self,
-        reactor: &mut Reactor<D>,
-        answer: &Answered<'_>,
-    ) {
-        let status = &answer.status;
-        let asked = match answer.path {
-            "" => "A request that could not be read".to_owned(),
-            path => format!("{} {path}", answer.method),
-        };
-        // 503 is an everyday event under overload; 500 is a defect.
-        let failure = match status {
-            500 => Some(line!(Error, "{asked} was answered with {status}")),
-            501.. => Some(line!(Warn, "{asked} was answered with {status}")),
-            _ => None,
-        };
-        let slow = (answer.duration_ns >= self.slow_ns)
-            .then(|| line!(Warn, "Slow request: {} took {:.2}s", answer.path, seconds(answer)));
-        self.access_count += 1;
-        let wanted = match self.access {
-            Access::Off => false,
-            Access::Errors => *status >= 400,
-            Access::Sample => self.access_count % ACCESS_SAMPLE == 1,
-            Access::All => true,
-        };
-        let access = wanted.then(|| line!(Info, "{asked} {status}"));
-        for line in [failure, slow, access].into_iter().flatten() {
-            let line = self.with_details(line, answer);
-            self.log(reactor, line);
-        }
-    }
-}
-
-fn seconds(answer: &Answered<'_>) -> f64 {
-    answer.duration_ns as f64 / 1e9
-}
-
-/// `access = "sample"` logs one in so many.
-const ACCESS_SAMPLE: u64 = 1000;

@@ -226,3 +226,45 @@ fn after_drain_delay_it_drains() {
     assert_eq!(server.term(), Some(0));
     client.ends();
 }
+
+/// strace(1) makes system calls of the product fail, or late, from the given one of a thread on.
+fn injected(what: &str) -> Server {
+    let inject = format!("inject=io_uring_enter:{what}");
+    let strace = ["strace", "-f", "-q", "-e", "trace=io_uring_enter", "-e", &inject, "-o", "/dev/null"];
+    Setup::shards(1).under(&strace).start()
+}
+
+#[test]
+fn a_panic_outside_of_a_request_ends_the_process_with_one_clear_line() {
+    let mut server = injected("error=EBADF:when=100+");
+    // Each request enters the kernel; from some time on there is nobody to answer.
+    let address = server.public;
+    while let Ok(mut stream) = TcpStream::connect(address) {
+        use std::io::{Read, Write};
+        let asked = stream.write_all(b"GET /api/data HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        if asked.is_err() || stream.read_to_end(&mut Vec::new()).is_err() {
+            break;
+        }
+    }
+    assert_eq!(server.exit_code(), Some(1));
+    let log = server.stderr_of_a_defect();
+    let last = log.last().expect("a line");
+    assert!(last.starts_with("ringmill: a shard was lost to the panic above"), "{log:?}");
+    let panics: Vec<_> = log.iter().filter(|line| line.contains("io_uring_enter failed")).collect();
+    assert_eq!(panics.len(), 1, "{log:?}");
+    assert!(!log.iter().any(|line| line.contains("backtrace")), "{log:?}");
+}
+
+#[test]
+fn a_core_that_does_not_end_its_turn_is_told_of_and_so_is_its_return() {
+    // One entry into the kernel takes so long.
+    let server = injected("delay_enter=9000000:when=40");
+    let client = &mut server.connect();
+    for _ in 0..40 {
+        client.get("/api/data").is(200, r#"{"data":"Your data here"}"#);
+    }
+    for words in ["A core is stuck: shard 0", "A core goes on: shard 0"] {
+        server.log_line(words, |line| line["message"].as_str().is_some_and(|text| text.starts_with(words)));
+    }
+    client.get("/api/data").is(200, r#"{"data":"Your data here"}"#);
+}

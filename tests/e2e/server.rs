@@ -463,9 +463,14 @@ impl Server {
 
     /// All that it wrote to standard error; it has ended.
     pub(crate) fn stderr_at_end(&self) -> Vec<String> {
-        let lines = self.stderr.all();
+        let lines = self.stderr_of_a_defect();
         assert_no_trace(&lines.join("\n"));
         lines
+    }
+
+    /// The same, of a process that a panic may have ended.
+    pub(crate) fn stderr_of_a_defect(&self) -> Vec<String> {
+        self.stderr.all()
     }
 
     /// SIGKILL; what is in its folder stays.

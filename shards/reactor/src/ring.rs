@@ -36,7 +36,7 @@ pub(crate) struct Ring {
 pub struct Pressure {
     /// Entries that found the submission queue full.
     pub submissions: u64,
-    /// Turns that found completions kept by the kernel for want of room.
+    /// Turns that found the completion queue full, so that the kernel may keep further completions.
     pub completions: u64,
 }
 
@@ -165,9 +165,9 @@ impl Ring {
 
     /// Takes at most `most` completions.
     pub(crate) fn reap(&mut self, most: usize, mut each: impl FnMut(cqueue::Entry)) -> usize {
-        self.pressure.completions += u64::from(self.ring.submission().cq_overflow());
         let mut taken = 0;
         let mut queue = self.ring.completion();
+        self.pressure.completions += u64::from(queue.is_full());
         while taken < most {
             let Some(entry) = queue.next() else { break };
             each(entry);

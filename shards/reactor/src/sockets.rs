@@ -4,6 +4,7 @@
 
 use crate::bounds::{SPARE_OUTPUT_BYTES, SPARE_OUTPUTS};
 use crate::driver::{Direction, Driver, Errno, Fd, Kind, Operation, Token};
+use std::collections::BTreeMap;
 
 /// Names a socket; stale names find nothing.
 pub type SocketId = Token;
@@ -51,8 +52,6 @@ struct Socket {
     receiving: Receiving,
     /// Bytes came since the receive was armed.
     fed: bool,
-    /// In how many flushes on end, up to the given one, its receive was armed and found no buffer.
-    hunger: (u32, u64),
     fill: Option<Box<Fill>>,
     paused: bool,
     /// The peer's stream has ended: no receive is armed again.
@@ -116,6 +115,8 @@ pub(crate) struct Sockets {
     /// Of all sockets: bytes written and not yet taken by the kernel.
     unsent_bytes: usize,
     pub(crate) troubles: Troubles,
+    /// Of sockets without a buffer: in how many flushes on end, up to the given one, that was so.
+    hunger: BTreeMap<u32, (u32, u64)>,
     /// Counts calls of [`Sockets::flush`].
     flushes: u64,
     spare: Vec<Vec<u8>>,
@@ -133,7 +134,6 @@ impl Sockets {
             moved_ns: 0,
             receiving: Receiving::Armed,
             fed: false,
-            hunger: (0, 0),
             fill: None,
             paused: false,
             ended: false,
@@ -398,7 +398,6 @@ impl Sockets {
 
     /// Starts the receive that has to follow the one that has ended, if its owner has not done so.
     pub(crate) fn rearm<D: Driver>(&mut self, driver: &mut D, id: SocketId) {
-        let flushes = self.flushes;
         let Some(socket) = self.get(id) else { return };
         if socket.closing || socket.ended {
             return;
@@ -413,12 +412,7 @@ impl Sockets {
             // Without buffers it waits for the end of the turn, when buffers have come back.
             Receiving::Starved => {
                 let fed = usize::from(socket.fed);
-                let (count, flush) = socket.hunger;
-                let is_on_end = fed == 0 && flush + 1 == flushes;
-                socket.hunger = (if is_on_end { count + 1 } else { 1 }, flushes);
-                let hunger = socket.hunger.0;
-                self.troubles.hunger_max = self.troubles.hunger_max.max(hunger);
-                self.starved[fed].push(id);
+                self.starve(id, fed);
             }
             Receiving::Off if !socket.paused => {
                 socket.receiving = Receiving::Armed;
@@ -546,7 +540,20 @@ impl Sockets {
     }
 
     #[cold]
+    fn starve(&mut self, id: SocketId, fed: usize) {
+        let flushes = self.flushes;
+        let (count, flush) = self.hunger.entry(id.slot).or_default();
+        *count = if fed == 0 && *flush + 1 == flushes { *count + 1 } else { 1 };
+        *flush = flushes;
+        self.troubles.hunger_max = self.troubles.hunger_max.max(*count);
+        self.starved[fed].push(id);
+    }
+
+    #[cold]
     fn feed<D: Driver>(&mut self, driver: &mut D) {
+        // Whoever is not starved this time begins anew.
+        let flushes = self.flushes;
+        self.hunger.retain(|_, (_, flush)| *flush + 1 == flushes);
         for id in std::mem::take(&mut self.starved).into_iter().flatten() {
             let Some(socket) = self.get(id) else { continue };
             if socket.receiving != Receiving::Starved {

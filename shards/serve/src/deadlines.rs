@@ -109,11 +109,7 @@ impl Connections {
             return;
         }
         if payload == LISTENERS {
-            for listener in std::mem::take(&mut self.closing) {
-                for fd in reactor.close_listener(listener) {
-                    self.open(reactor, fd, service);
-                }
-            }
+            self.close_listeners(reactor, service);
             return;
         }
         let index = payload as u32 as usize;
@@ -209,27 +205,6 @@ impl Connections {
         reply.cause = Some("request_timeout passed before there was an answer".to_owned());
         self.deliver_one(reactor, service, ticket, &reply);
         true
-    }
-
-    /// The deadline of draining: what is not answered is cut off.
-    fn drain_timer<D: Driver>(&mut self, reactor: &mut Reactor<D>) {
-        let now_ns = reactor.now().monotonic_ns;
-        let Some(draining) = &mut self.draining else { return };
-        if now_ns < draining.deadline_ns {
-            return;
-        }
-        let all: Vec<usize> = self.table.iter().map(|(index, _)| index).collect();
-        for index in all {
-            let connection = &self.table[index];
-            let in_reception =
-                usize::from(!connection.input.is_empty() || matches!(connection.phase, Phase::Body(_)));
-            let half_sent = usize::from(connection.begun.is_empty() && reactor.unsent(connection.socket) > 0);
-            let cut_off = connection.begun.len() + in_reception + half_sent;
-            if let Some(draining) = &mut self.draining {
-                draining.cut_off += cut_off;
-            }
-            self.close(reactor, index);
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! not.
 //!
 //! Reading order: [`service`](crate::Service) (the seam to what is served), `connection` (its state), `server` (the
-//! reactor's handler), `parse` (bytes to requests), `bodies`, `answers` (answers back in order), `deadlines`, `counters`.
+//! reactor's handler), `parse` (bytes to requests), `bodies`, `answers` (answers back in order), `deadlines`, `draining`, `counters`.
 
 mod answers;
 mod bodies;
@@ -11,6 +11,7 @@ mod bounds;
 mod connection;
 mod counters;
 mod deadlines;
+mod draining;
 mod outbox;
 mod parse;
 mod refusals;

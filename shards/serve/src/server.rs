@@ -1,12 +1,13 @@
 //! The reactor's handler: connections come, receive, and go.
 
 use crate::bounds::{
-    Bounds, DRAIN_IDLE_NS, HANDSHAKE_GRACE_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, Observe,
-    REFUSED_AT_ONCE_MAX, SLOW_READER_NS, STALL_NS,
+    Bounds, DRAIN_IDLE_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, Observe, REFUSED_AT_ONCE_MAX,
+    SLOW_READER_NS, STALL_NS,
 };
-use crate::connection::{Blocked, Connection, Phase, State};
+use crate::connection::{Blocked, Connection, Phase};
 use crate::counters::{Counters, RouteId, UNMATCHED};
 use crate::deadlines::Waits;
+use crate::draining::Draining;
 use crate::outbox::Outbox;
 use crate::refusals;
 use crate::service::{Answered, Observation, Service};
@@ -44,14 +45,6 @@ pub(crate) struct Connections {
     pub(crate) closing: Vec<ListenerId>,
     /// The phase of life: `Some` once draining has begun.
     pub(crate) draining: Option<Draining>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Draining {
-    /// What is in flight is cut off then.
-    pub(crate) deadline_ns: u64,
-    pub(crate) cut_off: usize,
-    pub(crate) is_over: bool,
 }
 
 /// HTTP on one shard.
@@ -121,16 +114,6 @@ impl<S> Server<S> {
             },
             service,
         }
-    }
-
-    /// Whether draining was asked for and has ended.
-    pub fn is_drained(&self) -> bool {
-        self.connections.draining.is_some_and(|draining| draining.is_over)
-    }
-
-    /// Requests that the deadline of draining cut off.
-    pub fn cut_off(&self) -> usize {
-        self.connections.draining.map_or(0, |draining| draining.cut_off)
     }
 
     /// Connections that are open.
@@ -318,32 +301,6 @@ impl Connections {
             reactor.cancel_timer(timer);
         }
         reactor.close(connection.socket);
-    }
-
-    fn drain<D: Driver>(&mut self, reactor: &mut Reactor<D>, deadline_ns: u64) {
-        match &mut self.draining {
-            Some(draining) => draining.deadline_ns = draining.deadline_ns.min(deadline_ns),
-            None => self.draining = Some(Draining { deadline_ns, cut_off: 0, is_over: false }),
-        }
-        reactor.set_timer(deadline_ns, crate::deadlines::DRAIN);
-        let mut idle = Vec::new();
-        for (index, connection) in &mut self.table {
-            let wants_no_more = matches!(connection.phase, Phase::Head) && connection.input.is_empty();
-            match connection.begun.back_mut() {
-                // The last answer that is owed ends the connection, and says so. One that is written already cannot: what
-                // follows it has the time of an idle connection.
-                Some(last) if wants_no_more && matches!(last.state, State::Waiting) => {
-                    last.meta.connection = ConnectionField::Close;
-                    connection.is_last = true;
-                }
-                None if wants_no_more => idle.push(index),
-                _ => {}
-            }
-        }
-        // A request may be on its way already; it gets its answer, which then says that it is the last.
-        for index in idle {
-            self.set_deadline(reactor, index, reactor.now().monotonic_ns + DRAIN_IDLE_NS);
-        }
     }
 
     /// Whether the next request may not begin.
@@ -557,38 +514,10 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
             connections.counters.record(route, duration_ns, end.monotonic_ns);
         }
         connections.answered = answered;
-        if let Some(draining) = &mut connections.draining
-            && !draining.is_over
-            && connections.table.is_empty()
-            && reactor.sockets_count() == 0
-            && !reactor.is_listening()
-        {
-            draining.is_over = true;
-            let cut_off = draining.cut_off;
-            service.observe(reactor, Observation::Drained { cut_off });
-        }
+        connections.look_whether_drained(reactor, service);
     }
 
     fn accept_failed(&mut self, reactor: &mut Reactor<D>, _listener: ListenerId, errno: Errno) {
         self.service.observe(reactor, Observation::AcceptFailed(errno));
-    }
-}
-
-/// Listeners are the shard's to close, since draining is more than connections.
-impl<S> Server<S> {
-    /// As [`Core::drain`], from outside a message.
-    pub fn drain<D: Driver>(&mut self, reactor: &mut Reactor<D>, deadline_ns: u64) {
-        self.connections.drain(reactor, deadline_ns);
-    }
-
-    /// Begins no more handshakes, and stops accepting when those that have begun have had [`HANDSHAKE_GRACE_NS`].
-    pub fn close_listeners<D: Driver>(&mut self, reactor: &mut Reactor<D>, listeners: &[ListenerId]) {
-        for &listener in listeners {
-            reactor.refuse_handshakes(listener);
-            self.connections.closing.push(listener);
-        }
-        let now_ns = reactor.now().monotonic_ns;
-        let deadline_ns = self.connections.draining.map_or(u64::MAX, |draining| draining.deadline_ns);
-        reactor.set_timer(deadline_ns.min(now_ns + HANDSHAKE_GRACE_NS), crate::deadlines::LISTENERS);
     }
 }

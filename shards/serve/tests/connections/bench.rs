@@ -33,6 +33,9 @@ pub(crate) struct Echo {
     pub(crate) accept_failures: usize,
     pub(crate) refused: Vec<Option<String>>,
     pub(crate) slow_readers: usize,
+    pub(crate) stalls_ns: Vec<u64>,
+    /// Time passes while a request to `/stall` is answered.
+    pub(crate) world: Option<World<Note>>,
 }
 
 impl Service<Memory<Note>> for Echo {
@@ -53,6 +56,9 @@ impl Service<Memory<Note>> for Echo {
             let responder = context.responder();
             context.reactor.tasks.spawn(async move { responder.answer(Reply::json(Status(200), text)) });
             return Outcome::Later(1);
+        }
+        if let Some(world) = self.world.as_ref().filter(|_| path == "/stall") {
+            world.advance_ns(SECOND / 5);
         }
         assert!(path != "/panic", "on purpose");
         if path == "/panic-with-responder" {
@@ -95,7 +101,7 @@ impl Service<Memory<Note>> for Echo {
                 self.refused.push(request_id.map(str::to_owned));
             }
             Observation::SlowReaders { connections } => self.slow_readers += connections,
-            Observation::Stalled { .. } => {}
+            Observation::Stalled { duration_ns } => self.stalls_ns.push(duration_ns),
         }
     }
 }
@@ -191,6 +197,7 @@ impl Bench {
         self.settle();
         assert_eq!(self.server.connections_count(), 0, "connections");
         assert_eq!(self.reactor.sockets_count(), 0, "slots");
+        assert_eq!(self.reactor.unsent_total(), 0, "unsent output");
         assert_eq!(self.reactor.timers_count(), 0, "timers");
         assert_eq!(self.reactor.tasks.alive(), 0, "tasks");
         assert_eq!(self.world.descriptors_open(), 0, "descriptors");

@@ -55,17 +55,34 @@ fn a_reset_at_any_point_leaves_nothing_behind() {
 }
 
 #[test]
-fn accepting_pauses_without_descriptors_and_goes_on() {
+fn accepting_pauses_without_descriptors_or_memory_and_goes_on() {
+    // EMFILE, ENFILE, ENOMEM, ENOBUFS
+    for errno in [24, 23, 12, 105] {
+        let mut bench = Bench::new();
+        bench.settle();
+        bench.world.fail_accept(0, Errno(errno));
+        let peer = bench.world.connect(0, usize::MAX);
+        peer.write(&get("/a"));
+        bench.settle();
+        assert!(peer.read().is_empty(), "{errno}");
+        assert_eq!(bench.server.service.accept_failures, 1, "{errno}");
+        bench.pass(SECOND);
+        assert_eq!(bodies(&peer.read()), ["GET /a "], "{errno}");
+    }
+}
+
+#[test]
+fn a_turn_that_takes_long_is_told() {
     let mut bench = Bench::new();
-    bench.settle();
-    bench.world.fail_accept(0, Errno(24));
-    let peer = bench.world.connect(0, usize::MAX);
+    bench.server.service.world = Some(bench.world.clone());
+    let peer = bench.connect();
     peer.write(&get("/a"));
     bench.settle();
-    assert!(peer.read().is_empty());
-    assert_eq!(bench.server.service.accept_failures, 1);
-    bench.pass(SECOND);
-    assert_eq!(bodies(&peer.read()), ["GET /a "]);
+    assert!(bench.server.service.stalls_ns.is_empty());
+    peer.write(&get("/stall"));
+    bench.settle();
+    assert_eq!(bodies(&peer.read()), ["GET /a ", "GET /stall "]);
+    assert_eq!(bench.server.service.stalls_ns, [SECOND / 5]);
 }
 
 #[test]
