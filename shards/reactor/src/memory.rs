@@ -57,6 +57,7 @@ struct Shard<M> {
     /// Completions of the last enter; nothing happened when this is 0.
     happened: usize,
     sends: u64,
+    receives_cancelled: u64,
 }
 
 #[derive(Debug)]
@@ -103,6 +104,7 @@ impl<M> World<M> {
             random: index as u64,
             happened: 0,
             sends: 0,
+            receives_cancelled: 0,
         };
         World {
             state: Rc::new(RefCell::new(State {
@@ -168,6 +170,11 @@ impl<M> World<M> {
     /// Sends that a shard has submitted.
     pub fn sends(&self, shard: usize) -> u64 {
         self.state.borrow().shards[shard].sends
+    }
+
+    /// Receives that a shard has cancelled.
+    pub fn receives_cancelled(&self, shard: usize) -> u64 {
+        self.state.borrow().shards[shard].receives_cancelled
     }
 
     /// Descriptors that are open on the shards' side.
@@ -412,6 +419,7 @@ impl<M> Driver for Memory<M> {
             Operation::Cancel { kind: Kind::Receive } => {
                 if let Some(socket) = sockets.values_mut().find(|socket| socket.receiving == Some(token)) {
                     socket.receive_cancelled = true;
+                    shards[self.shard].receives_cancelled += 1;
                 }
             }
             Operation::Cancel { kind: Kind::Fill } => {

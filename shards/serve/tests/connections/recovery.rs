@@ -201,3 +201,24 @@ fn every_refusal_is_observed_with_what_is_known_of_its_request() {
         bench.settle();
     }
 }
+
+#[test]
+fn who_begins_to_wait_for_the_rest_of_a_request_looks_at_its_socket_anew() {
+    // A multishot receive is not always told of a reset right behind data, and the kernel cannot be made to forget on cue.
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    for (bytes, cancelled) in [
+        (&b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"[..], 0),
+        (b"POST /b HTTP/1.1\r\n", 1),
+        (b"Host: a\r\n", 1),
+        (b"Content-Length: 3\r\n\r\n", 2),
+        (b"x", 2),
+        (b"yz", 2),
+        (b"GET /c HTTP/1.1\r\nHost: a\r\n\r\n", 2),
+    ] {
+        peer.write(bytes);
+        bench.settle();
+        assert_eq!(bench.world.receives_cancelled(0), cancelled, "{}", String::from_utf8_lossy(bytes));
+    }
+    assert_eq!(bodies(&peer.read()), ["GET /a ", "POST /b xyz", "GET /c "]);
+}
