@@ -52,6 +52,10 @@ pub const ACCEPT_BACKOFF_NS: u64 = 50_000_000;
 /// Connections that may wait to be accepted, per listener (the kernel caps it at net.core.somaxconn).
 pub const BACKLOG: i32 = 4096;
 
+/// What the kernel takes of a connection's output beyond what it may send at once, bytes (TCP_NOTSENT_LOWAT). Beyond it sends
+/// end short: a peer that does not read costs the kernel this, and not the megabytes that a send buffer grows to.
+pub const KERNEL_UNSENT_BYTES: u32 = 128 * 1024;
+
 /// How long creating a ring is tried again after ENOMEM, and listening after EADDRINUSE: a process that has just ended gives
 /// back what its rings held a moment later.
 pub const RING_RETRY: std::time::Duration = std::time::Duration::from_secs(1);

@@ -1,6 +1,6 @@
 //! Listening sockets: made before any shard starts, so that a taken port is a sentence and not a half-started server.
 
-use crate::bounds::{BACKLOG, RING_RETRY};
+use crate::bounds::{BACKLOG, KERNEL_UNSENT_BYTES, RING_RETRY};
 use crate::driver::Fd;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::SocketAddr;
@@ -171,6 +171,7 @@ fn socket(address: SocketAddr) -> std::io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(KERNEL_UNSENT_BYTES)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }

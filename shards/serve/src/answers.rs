@@ -56,18 +56,23 @@ impl Connections {
         let id = (reply.status.0 >= 500)
             .then(|| begun.meta.request_id.as_deref().map_or_else(|| request_id(reactor), str::to_owned));
         let socket = connection.socket;
-        if place == 0 {
+        let bytes = if place == 0 {
             let mut out = reactor.take_output(socket);
+            let before = out.len();
             encode(&mut out, reply, &begun.meta, id.as_deref(), &self.date);
+            let bytes = out.len() - before;
             reactor.put_output(socket, out);
             begun.state = State::Ready { bytes: Vec::new(), share: Share::new(&self.ready_bytes) };
+            bytes
         } else {
             let mut bytes = Vec::new();
             encode(&mut bytes, reply, &begun.meta, id.as_deref(), &self.date);
             let mut share = Share::new(&self.ready_bytes);
-            share.set(bytes.len());
+            let length = bytes.len();
+            share.set(length);
             begun.state = State::Ready { bytes, share };
-        }
+            length
+        };
         let now_ns = reactor.now().monotonic_ns;
         let meta = &begun.meta;
         let duration_ns = now_ns.saturating_sub(meta.started_ns);
@@ -86,6 +91,7 @@ impl Connections {
             });
             service.observe(reactor, observation);
         }
+        self.table[ticket.connection].has_answer_of(bytes);
         self.release(reactor, service, ticket.connection);
     }
 

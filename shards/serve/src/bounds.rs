@@ -1,10 +1,14 @@
 //! Bounds of a connection. Those that a user sets are in [`Bounds`]; the others stand here with what happens beyond them.
 
 /// Output that the kernel has not taken, per connection, bytes. Beyond: parsing pauses.
-pub const OUTPUT_BYTES_MAX: usize = 256 * 1024;
+pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
-/// Reads of a connection that are begun and not answered. Beyond: parsing pauses. A write is begun alone.
+/// Reads of a connection that are begun and not answered, fewer if their answers would be longer together than
+/// [`OUTPUT_BYTES_MAX`]. Beyond: parsing pauses. A write is begun alone.
 pub const READS_BEGUN_MAX: usize = 32;
+
+/// What the first answers of a connection are taken to be long, bytes: until one is seen, four reads may be begun.
+pub(crate) const ANSWER_BYTES_FIRST: u32 = OUTPUT_BYTES_MAX as u32 / 4;
 
 /// Received and unparsed bytes of a connection whose parsing is paused. Beyond: receiving pauses too.
 pub const INPUT_BYTES_PAUSE: usize = 16 * 1024;

@@ -1,6 +1,7 @@
 //! What is known of one connection.
 
 use crate::bodies::{Body, Share};
+use crate::bounds::{ANSWER_BYTES_FIRST, OUTPUT_BYTES_MAX, READS_BEGUN_MAX};
 use crate::counters::RouteId;
 use crate::deadlines::Waits;
 use ringmill_http1::{Connection as ConnectionField, Head, Method, Version};
@@ -95,6 +96,8 @@ pub(crate) struct Connection {
     /// Begun, oldest first. The first has the number `first_sequence`.
     pub(crate) begun: VecDeque<Begun>,
     pub(crate) first_sequence: u32,
+    /// What an answer that comes later is taken to be long, bytes: the longest of the last few.
+    pub(crate) answer_bytes: u32,
     pub(crate) requests: u64,
     /// The answer to the last request that was begun ends the connection.
     pub(crate) is_last: bool,
@@ -110,6 +113,18 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// An answer of so many bytes came.
+    pub(crate) fn has_answer_of(&mut self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.answer_bytes = bytes.max(self.answer_bytes / 2);
+    }
+
+    /// Whether no further read may begin: too many are begun, or their answers will be too long together.
+    pub(crate) fn has_enough_begun(&self) -> bool {
+        let begun = self.begun.len();
+        begun >= READS_BEGUN_MAX || begun > 0 && (begun + 1) * self.answer_bytes as usize > OUTPUT_BYTES_MAX
+    }
+
     pub(crate) fn new(socket: SocketId, generation: u32, deadline_ns: u64, has_place: bool) -> Connection {
         Connection {
             socket,
@@ -122,6 +137,7 @@ impl Connection {
             is_paused: false,
             begun: VecDeque::new(),
             first_sequence: 0,
+            answer_bytes: ANSWER_BYTES_FIRST,
             requests: 0,
             is_last: false,
             peer_ended: false,

@@ -310,9 +310,10 @@ impl Connections {
         index: usize,
         is_write: bool,
     ) -> Blocked {
-        let begun = &self.table[index].begun;
+        let connection = &self.table[index];
+        let begun = &connection.begun;
         let behind_write = begun.back().is_some_and(|last| last.meta.is_write());
-        if behind_write || begun.len() >= crate::bounds::READS_BEGUN_MAX || is_write && !begun.is_empty() {
+        if behind_write || is_write && !begun.is_empty() || connection.has_enough_begun() {
             Blocked::Requests
         } else if unsent >= unsent_max {
             Blocked::Output

@@ -36,22 +36,44 @@ fn output_is_bounded_and_nothing_is_lost() {
     bench.assert_clean();
 }
 
-#[test]
-fn so_many_reads_are_begun_at_once() {
+/// Asks for `count` answers that come later, as long as the `bytes` of their requests' bodies, and says how many requests were
+/// begun at the same time before each.
+fn begun_at_once(count: usize, bytes: usize) -> Vec<usize> {
     let mut bench = Bench::new();
     let peer = bench.connect();
-    let count = READS_BEGUN_MAX + 10;
-    let all: Vec<u8> = (0..count).flat_map(|number| get(&format!("/later{number}"))).collect();
-    peer.write(&all);
-    bench.settle();
-    assert_eq!(bench.server.service.seen.len(), READS_BEGUN_MAX);
-    bench.answer("GET /later0 ");
-    assert_eq!(bench.server.service.seen.len(), READS_BEGUN_MAX + 1);
-    for number in 1..count {
-        bench.answer(&format!("GET /later{number} "));
+    let body = "x".repeat(bytes);
+    for number in 0..count {
+        let head = format!("GET /later{number} HTTP/1.1\r\nHost: a\r\nContent-Length: {bytes}\r\n\r\n");
+        peer.write(format!("{head}{body}").as_bytes());
     }
-    let expected: Vec<_> = (0..count).map(|number| format!("GET /later{number} ")).collect();
+    bench.settle();
+    let text = |number| format!("GET /later{number} {body}");
+    let begun_at_once = (0..count)
+        .map(|number| {
+            let begun = bench.server.service.seen.len() - number;
+            bench.answer(&text(number));
+            begun
+        })
+        .collect();
+    let expected: Vec<_> = (0..count).map(text).collect();
     assert_eq!(bodies(&peer.read()), expected);
+    begun_at_once
+}
+
+#[test]
+fn more_reads_are_begun_at_once_when_answers_turn_out_short() {
+    let begun = begun_at_once(100, 0);
+    assert_eq!(begun[..5], [4, 8, 16, 32, READS_BEGUN_MAX], "{begun:?}");
+    assert_eq!(begun.iter().max(), Some(&READS_BEGUN_MAX), "{begun:?}");
+}
+
+#[test]
+fn fewer_reads_are_begun_at_once_when_answers_are_long() {
+    let begun = begun_at_once(20, OUTPUT_BYTES_MAX / 3);
+    assert_eq!(begun[..4], [4, 3, 2, 2], "{begun:?}");
+    assert!(begun[2..19].iter().all(|&begun| begun == 2), "{begun:?}");
+    let begun = begun_at_once(20, OUTPUT_BYTES_MAX);
+    assert!(begun[4..].iter().all(|&begun| begun == 1), "{begun:?}");
 }
 
 #[test]
@@ -76,7 +98,7 @@ fn the_slowest_readers_go_when_a_shard_has_too_much_unsent() {
     let bounds = ringmill_serve::Bounds { output_bytes_max: 1 << 20, ..bounds() };
     let mut bench = Bench::with(World::new(1, 64), 0, bounds);
     let many: Vec<u8> = (0..3000).flat_map(|_| get("/a")).collect();
-    let slow: Vec<_> = (0..8)
+    let slow: Vec<_> = (0..24)
         .map(|_| {
             let peer = bench.world.connect(0, 100);
             bench.settle();
@@ -86,10 +108,10 @@ fn the_slowest_readers_go_when_a_shard_has_too_much_unsent() {
             peer
         })
         .collect();
-    // Each has about a quarter of it: of eight, those that stopped reading first are gone.
+    // Each has about a sixteenth of it: of 24, those that stopped reading first are gone.
     let gone: Vec<bool> = slow.iter().map(|peer| peer.is_reset()).collect();
     let count = gone.iter().filter(|&&gone| gone).count();
-    assert!((4..=5).contains(&count), "{gone:?}");
+    assert!((8..=10).contains(&count), "{gone:?}");
     assert!(gone[..count].iter().all(|&gone| gone), "{gone:?}");
     assert_eq!(bench.server.service.slow_readers, count);
     let reader = bench.connect();
@@ -106,7 +128,7 @@ fn answers_that_wait_for_an_earlier_one_count_as_unsent() {
     bench.settle();
     slow.write(&get("/a"));
     bench.settle();
-    let waiting: Vec<_> = (0..4)
+    let waiting: Vec<_> = (0..30)
         .map(|_| {
             let peer = bench.connect();
             peer.write(&get("/later"));
@@ -119,7 +141,7 @@ fn answers_that_wait_for_an_earlier_one_count_as_unsent() {
         .collect();
     assert!(!slow.is_reset(), "it may still read");
     bench.pass(1_300_000_000);
-    assert!(slow.is_reset(), "160 KB wait, and this one has not read");
+    assert!(slow.is_reset(), "180 KB wait, and this one has not read");
     drop(waiting);
 }
 
