@@ -1,12 +1,28 @@
 -- wrk's script: as many requests at once as its argument says, and a summary that a program can read.
 
--- Replaces wrk's own request, so that it stays a constant: a function named `request` would be called for
--- each one, and the load would cost more than it must.
+-- Of a GET replaces wrk's own request, so that it stays a constant: a function named `request` would be called for
+-- each one, and the load would cost more than it must. Each POST brings a user with an e-mail address of its own.
 local init = wrk.init
 function wrk.init(args)
    init(args)
-   local batch = string.rep(wrk.request(), tonumber(args[1]))
-   wrk.request = function() return batch end
+   local pipeline, run, number = tonumber(args[1]), args[3], 0
+   if args[2] == "POST" then
+      local function row()
+         number = number + 1
+         local body = string.format('{"name":"Ada Lovelace","email":"ada%s.%d@example.com"}', run, number)
+         return wrk.format("POST", nil, { ["Content-Type"] = "application/json", ["Host"] = wrk.headers["Host"] }, body)
+      end
+      wrk.request = function()
+         local batch = {}
+         for index = 1, pipeline do batch[index] = row() end
+         return table.concat(batch)
+      end
+      -- wrk asks whether there is such a function before it calls one for each request.
+      request = wrk.request
+   else
+      local batch = string.rep(wrk.request(), pipeline)
+      wrk.request = function() return batch end
+   end
 end
 
 function done(summary, latency)

@@ -60,12 +60,12 @@ def parse_wrk(output):
     return figures
 
 
-def wrk(url, *, cpu, seconds, connections, pipeline, headers):
-    """Runs wrk to its end; its figures. `headers` are whole fields."""
+def wrk(url, *, cpu, seconds, connections, pipeline, headers, method="GET"):
+    """Runs wrk to its end; its figures. `headers` are whole fields. A POST brings a new user in each request."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(SCRIPT)]
     for header in headers:
         command += ["-H", header]
-    command += [url, "--", str(pipeline)]
+    command += [url, "--", str(pipeline), method, str(time.time_ns())]
     try:
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL,
                               timeout=seconds + WRK_GRACE_SECONDS, preexec_fn=pinned(cpu))
@@ -78,11 +78,13 @@ def wrk(url, *, cpu, seconds, connections, pipeline, headers):
 
 def measure(server, plan, pipeline):
     """One measured window on a running server: a row of figures."""
-    load = dict(cpu=plan.load_cpu, connections=plan.connections, pipeline=pipeline, headers=plan.headers)
+    load = dict(cpu=plan.load_cpu, connections=plan.connections, pipeline=pipeline, headers=plan.headers,
+                method=server.spec.method)
     if plan.warm_up:
         wrk(server.url, seconds=plan.warm_up, **load)
         time.sleep(SETTLE_SECONDS)
     pids = server.pids()
+    rows_before = server.rows() if server.spec.method == "POST" else 0
     busy_before, steal_before = cpu_times(plan.server_cpu)
     cpu_before = cpu_ns(pids)
     figures = wrk(server.url, seconds=plan.seconds, **load)
@@ -94,6 +96,8 @@ def measure(server, plan, pipeline):
     check_pinned(pids, plan.server_cpu)
 
     requests, seconds = figures["requests"], figures["duration_us"] / 1e6
+    if server.spec.method == "POST" and server.rows() - rows_before < requests:
+        raise Invalid(f"{requests} rows were acknowledged, and {server.rows() - rows_before} are there")
     # Of those in flight at the end, wrk counted bytes but no answer.
     in_flight = plan.connections * pipeline * server.reply.size
     if abs(figures["bytes"] - requests * server.reply.size) > requests * REPLY_BYTES_TOLERANCE + in_flight:

@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -46,6 +47,10 @@ class Kind:
     def ready_path(self, path):
         return path
 
+    def database(self, folder):
+        """The SQLite file that a POST writes to."""
+        raise Unavailable("only servers with a database take a POST")
+
 
 class Peer(Kind):
     """A binary of bench/peers."""
@@ -68,6 +73,9 @@ class Peer(Kind):
 
     def ready_path(self, path):
         return path if self.constant else "/api/user/0"
+
+    def database(self, folder):
+        return super().database(folder) if self.constant else folder / "peer.db"
 
 
 class Nginx(Kind):
@@ -103,6 +111,9 @@ class Ringmill(Kind):
     def ready_path(self, path):
         return "/ready"
 
+    def database(self, folder):
+        return folder / "data/ringmill.db"
+
 
 KINDS = {
     "bare": Peer("bare", pads_head=True),
@@ -130,17 +141,19 @@ def nginx():
 
 
 class Spec:
-    """One of --servers: `name` or `name:/path`."""
+    """One of --servers: `name`, `name:/path` or `name:POST/path`."""
 
     def __init__(self, text, default_path):
         self.name, _, path = text.partition(":")
+        path = path or default_path
+        self.method = "POST" if path.startswith("POST/") else "GET"
         if self.name not in KINDS:
             raise Unavailable(f"no server is called {self.name!r}; there are {', '.join(KINDS)}")
         self.kind = KINDS[self.name]
-        self.path = path or default_path
+        self.path = path.removeprefix("POST")
         if not self.path.startswith("/"):
-            raise Unavailable(f"{text!r}: a path begins with a slash")
-        self.label = text if path else self.name
+            raise Unavailable(f"{text!r}: a path begins with a slash, or with POST/")
+        self.label = text
 
 
 class Reply:
@@ -169,6 +182,11 @@ def ask(port, path, *, method="GET", headers=(), body=None):
         while len(rest) < int(length[1]):
             rest += receive(connection)
         return Reply(int(head.split()[1]), head + b"\r\n\r\n", rest)
+
+
+def new_row():
+    """A user that no other has the e-mail address of."""
+    return json.dumps({"name": "Ada Lovelace", "email": f"ada{time.time_ns()}@example.com"}, separators=(",", ":")).encode()
 
 
 def receive(connection):
@@ -233,6 +251,9 @@ class Server:
         """The rows that its path asks for."""
         user = USER_PATH.fullmatch(self.spec.path)
         self.expected = None
+        if self.spec.method == "POST":
+            self.rows()
+            return
         if self.spec.kind.constant:
             self.expected = self.plan.body
         elif user:
@@ -248,12 +269,20 @@ class Server:
 
     def look(self):
         """Asks twice, so that a cache has been filled, and looks at the second answer."""
+        body, wanted = None, 200
         for _ in range(2):
-            self.reply = ask(self.port, self.spec.path, headers=self.plan.headers)
-        if self.reply.status != 200:
+            if self.spec.method == "POST":
+                body, wanted = new_row(), 201
+            self.reply = ask(self.port, self.spec.path, method=self.spec.method, headers=self.plan.headers, body=body)
+        if self.reply.status != wanted:
             raise Invalid(f"{self.spec.label} answers {self.reply.status} {self.reply.body[:200]!r}")
         if self.expected is not None and self.reply.body != self.expected.encode():
             raise Invalid(f"{self.spec.label} answers {self.reply.body[:200]!r} instead of {self.expected!r}")
+
+    def rows(self):
+        """How many users its database has: what it acknowledged has to be among them."""
+        with contextlib.closing(sqlite3.connect(self.spec.kind.database(self.folder), timeout=5)) as database:
+            return database.execute("SELECT count(*) FROM users").fetchone()[0]
 
     def pids(self):
         return descendants(self.process.pid)

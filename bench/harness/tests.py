@@ -9,6 +9,7 @@ import tempfile
 import time
 import types
 import unittest
+import unittest.mock
 
 from . import load, report, servers
 from .processes import Invalid, descendants, pinned
@@ -39,9 +40,18 @@ class Parsing(unittest.TestCase):
             self.assertEqual(report.cpu_list(text), expected)
 
     def test_a_spec_may_name_a_path(self):
-        for text, expected in (("bare", ("bare", "/a", "bare")), ("bare:/b", ("bare", "/b", "bare:/b"))):
+        for text, expected in (("bare", ("bare", "GET", "/a", "bare")), ("bare:/b", ("bare", "GET", "/b", "bare:/b")),
+                               ("ringmill:POST/b", ("ringmill", "POST", "/b", "ringmill:POST/b"))):
             spec = servers.Spec(text, "/a")
-            self.assertEqual((spec.name, spec.path, spec.label), expected)
+            self.assertEqual((spec.name, spec.method, spec.path, spec.label), expected)
+
+    def test_acknowledged_rows_that_are_not_there_make_a_round_invalid(self):
+        server = types.SimpleNamespace(spec=servers.Spec("ringmill:POST/api/users", "/"), url="", pids=lambda: [],
+                                       rows=lambda: 5, reply=servers.Reply(201, b"", b""))
+        plan = types.SimpleNamespace(load_cpu=0, server_cpu=0, connections=1, headers=[], warm_up=0, seconds=1)
+        figures = load.parse_wrk(SUMMARY)
+        with unittest.mock.patch.object(load, "wrk", lambda *_, **__: figures), self.assertRaisesRegex(Invalid, "10 rows"):
+            load.measure(server, plan, 1)
 
     def test_padding_is_exact_or_none(self):
         for missing, expected in ((-3, 0), (0, 0), (3, 0), (4, 4), (90, 90)):
