@@ -125,13 +125,17 @@ impl SqlEndpoint {
         if !faults.is_empty() {
             return Err(invalid(&faults).into());
         }
-        let class = match self.verb {
-            Verb::Read => Class::Read,
-            Verb::Write | Verb::Delete => Class::Write,
-        };
+        let class = self.class();
         let parameters = self.used.iter().map(|index| values[*index].clone()).collect();
         let statements = vec![Statement { sql: self.statement.clone(), parameters }];
         Ok((Job { class, statements }, Asked::Sql))
+    }
+
+    pub(super) fn class(&self) -> Class {
+        match self.verb {
+            Verb::Read => Class::Read,
+            Verb::Write | Verb::Delete => Class::Write,
+        }
     }
 
     pub(super) fn finish(&self, results: &[Rows]) -> Answer {

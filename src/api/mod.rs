@@ -36,7 +36,7 @@ mod tests;
 
 use crate::config::plan::{self, EndpointKind, Plan};
 use ringmill_http1::Method;
-use ringmill_sqlite::Reply;
+use ringmill_sqlite::{Class, Reply};
 use std::sync::Arc;
 
 use endpoint::SqlEndpoint;
@@ -184,6 +184,17 @@ impl Api {
         match question {
             Ok((job, asked)) => Begin::Ask { job, pending: Pending { route: found.route, operation, asked } },
             Err(answer) => Begin::Answer(*answer),
+        }
+    }
+
+    /// What kind of job a request would ask the database for; `None`: it asks for none.
+    pub fn class(&self, found: &Found<'_>, method: Method) -> Option<Class> {
+        match self.operations[self.operation(found.route, method)?].kind {
+            Kind::List(_) => Some(Class::Read),
+            Kind::Get(_) => Some(Class::ReadByKey),
+            Kind::Create(_) | Kind::Put(_) | Kind::Patch(_) | Kind::Delete(_) => Some(Class::Write),
+            Kind::Sql(index) => Some(self.statements[index].class()),
+            Kind::Constant(_) | Kind::Echo => None,
         }
     }
 

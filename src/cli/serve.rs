@@ -8,7 +8,7 @@ use crate::config::{Flag, Plan};
 use crate::control::admin::{AdminListener, remove_socket_file};
 use crate::control::log::{self, FINISH_TIMEOUT, emit, line};
 use crate::control::{self, Ended, Host, Printer, Running};
-use crate::shard::{Message, Routes, STORE_UNDER_WAY_MAX, Seed, StoreAnswers, spawn};
+use crate::shard::{Message, Routes, STORE_LANE_MAX, Seed, StoreAnswers, spawn};
 use ringmill_mesh::{Mesh, Places, Waker};
 use ringmill_reactor::{Fd, Listener};
 use ringmill_sqlite::{Compiler, Options, Store};
@@ -124,7 +124,7 @@ fn start(plan: Arc<Plan>, printer: Printer) -> Result<Running, Failure> {
     let options = Options {
         readers: READERS,
         statement_timeout: plan.database.statement_timeout,
-        queue_max: STORE_UNDER_WAY_MAX,
+        queue_max: STORE_LANE_MAX * shards,
         ..Options::new(database)
     };
     let store = Store::open(options, |thread| {

@@ -10,7 +10,7 @@ mod store;
 pub use message::{KINDS, Message, Phase, Snapshot};
 pub use run::{Seed, spawn};
 pub use service::Routes;
-pub use store::{Ask, STORE_UNDER_WAY_MAX, StoreAnswers};
+pub use store::{Ask, STORE_LANE_MAX, StoreAnswers};
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,8 @@ use ringmill_http1::Limits;
 use ringmill_mesh::{Places, Port, Seat};
 use ringmill_reactor::{Fd, Reactor, StartError, Uring, pin_to};
 use ringmill_serve::{
-    BODIES_BYTES_MAX, Bounds, FILL_BYTES, OUTPUT_HOST_BYTES_MAX, Observe, SHARD_BYTES_MIN, Server,
+    BODIES_BYTES_MAX, Bounds, FILL_BYTES, INPUT_HOST_BYTES_MAX, OUTPUT_HOST_BYTES_MAX, Observe,
+    SHARD_BYTES_MIN, Server,
 };
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -130,6 +131,8 @@ fn bounds(plan: &Plan, shards: usize) -> Bounds {
             .max(SHARD_BYTES_MIN)
             .max(http.max_body_bytes + FILL_BYTES),
         output_bytes_max: (OUTPUT_HOST_BYTES_MAX / shards).max(SHARD_BYTES_MIN),
+        input_bytes_max: (INPUT_HOST_BYTES_MAX / shards).max(SHARD_BYTES_MIN),
+        wait_timeout_ns: ns(plan.database.wait_timeout),
         observe: if plan.log.access == Access::Off { Observe::Exceptions } else { Observe::All },
         slow_ns: slow_ns(plan),
     }

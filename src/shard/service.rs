@@ -1,13 +1,13 @@
 //! One shard's service: finds the route, begins the request, and lets a task finish it with the store's reply.
 
-use super::store::STORE_UNDER_WAY_MAX;
+use super::store::{STORE_UNDER_WAY_MAX, lane, with_lane, without_lane};
 use super::{Ask, Message, Phase, Snapshot};
 use crate::api::{Answer, Api, Begin, normal_path};
 use crate::config::plan::{Access, Plan};
 use ringmill_http1::{Head, Method, Rendered, Status};
 use ringmill_reactor::{Driver, Mail, Reactor, Waiters};
 use ringmill_serve::{
-    Context, Core, Observation, Outcome, Reply, Request, RouteId, Service, UNMATCHED, Writer,
+    Admission, Context, Core, Lane, Observation, Outcome, Reply, Request, RouteId, Service, UNMATCHED, Writer,
 };
 use ringmill_sqlite::{Error, Reply as Stored};
 use std::borrow::Cow;
@@ -96,6 +96,10 @@ pub(super) struct ShardService<A> {
     constants: Constants,
     store: A,
     stored: Waiters<Stored>,
+    /// Jobs that the store has, by lane.
+    under_way: [usize; STORE_UNDER_WAY_MAX.len()],
+    /// Some lane has no room.
+    is_any_full: bool,
     scraped: Waiters<String>,
     /// What the monotonic clock was at an instant: turns this turn's time into the store's.
     epoch: (Instant, u64),
@@ -131,6 +135,8 @@ impl<A: Ask> ShardService<A> {
             routes: parts.routes,
             store: parts.store,
             stored: Waiters::default(),
+            under_way: [0; STORE_UNDER_WAY_MAX.len()],
+            is_any_full: false,
             scraped: Waiters::default(),
             epoch: parts.epoch,
             wait_timeout: plan.database.wait_timeout,
@@ -143,6 +149,10 @@ impl<A: Ask> ShardService<A> {
             muted: Default::default(),
             closing: None,
         }
+    }
+
+    fn has_room_in(&self, lane: Lane) -> bool {
+        self.under_way[lane] < STORE_UNDER_WAY_MAX[lane]
     }
 
     fn built_in<D: Driver<Message = Message>>(
@@ -275,6 +285,18 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
             return Outcome::Answered(UNMATCHED);
         };
         let route = found.route + 1;
+        if (self.is_any_full || context.is_anybody_waiting())
+            && let Some(lane) = self.api.class(&found, head.method).map(lane)
+        {
+            match context.admission(lane, self.has_room_in(lane)) {
+                Admission::Begin => {}
+                Admission::Wait => return Outcome::Wait(lane),
+                Admission::Shed => {
+                    unavailable(writer, "the database did not get to it within wait_timeout");
+                    return Outcome::Answered(route);
+                }
+            }
+        }
         let now = context.reactor.now();
         let driver = context.reactor.driver();
         let random = u128::from(driver.random()) << 64 | u128::from(driver.random());
@@ -295,17 +317,19 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
                 Outcome::Answered(route)
             }
             Begin::Ask { job, pending } => {
-                if self.stored.len() >= STORE_UNDER_WAY_MAX {
-                    unavailable(writer, "too many jobs of this shard are with the database");
-                    return Outcome::Answered(route);
-                }
+                // A PATCH that changes nothing only reads, in the lane that it was let into.
+                let lane = self.api.class(&found, head.method).map_or(lane(job.class), lane);
                 let waiter = self.stored.register();
                 let since_epoch = Duration::from_nanos(now.monotonic_ns.saturating_sub(self.epoch.1));
-                let begin_by = self.epoch.0 + since_epoch + self.wait_timeout;
-                if self.store.ask(self.shard, waiter.ticket(), Some(begin_by), job).is_err() {
+                let waited = Duration::from_nanos(context.waited_ns());
+                let begin_by = self.epoch.0 + since_epoch + self.wait_timeout.saturating_sub(waited);
+                let ticket = with_lane(waiter.ticket(), lane);
+                if self.store.ask(self.shard, ticket, Some(begin_by), job).is_err() {
                     unavailable(writer, "the database's queue is full");
                     return Outcome::Answered(route);
                 }
+                self.under_way[lane] += 1;
+                self.is_any_full |= !self.has_room_in(lane);
                 let (api, responder) = (self.api.clone(), context.responder());
                 context.reactor.tasks.spawn(async move {
                     let stored = waiter.await;
@@ -314,6 +338,10 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
                 Outcome::Later(route)
             }
         }
+    }
+
+    fn has_room(&self, lane: Lane) -> bool {
+        self.has_room_in(lane)
     }
 
     fn message(&mut self, core: &mut Core<'_, D>, mail: Mail<Message>) {
@@ -325,6 +353,9 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
                     Err(Error::Unavailable { .. }) => self.is_degraded = true,
                     Err(_) => {}
                 }
+                let (ticket, lane) = without_lane(ticket);
+                self.under_way[lane] -= 1;
+                self.is_any_full = (0..self.under_way.len()).any(|lane| !self.has_room_in(lane));
                 // Nobody waits any more if the task was dropped; a reply is consumed all the same.
                 let _ = self.stored.complete(ticket, reply);
             }

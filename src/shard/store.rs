@@ -2,14 +2,47 @@
 
 use super::Message;
 use ringmill_mesh::{Guest, POSTS};
-use ringmill_sqlite::{Answers, Event, Handle, Job, Reply, Ticket};
+use ringmill_serve::Lane;
+use ringmill_sqlite::{Answers, Class, Event, Handle, Job, Reply, Ticket};
 use std::time::Instant;
 
-/// Jobs of a shard that the store has and has not replied to. Beyond it a request is shed with 503. Each thread of the
-/// store may post as many replies to one shard, so none is ever without room.
-pub const STORE_UNDER_WAY_MAX: usize = 1024;
+/// Jobs of a shard that the store has and has not replied to, by lane: see [`lane`]. Beyond it requests wait on the shard, in
+/// the order in which they came. Each thread of the store may post as many replies to one shard, so none is ever without
+/// room. Reads that are not by key may be slow, so that few of them are ahead of anybody.
+pub(super) const STORE_UNDER_WAY_MAX: [usize; 3] = [768, 1024, 64];
 
-const _: () = assert!(STORE_UNDER_WAY_MAX <= POSTS);
+/// The most that one shard has with the store in a lane, as the store's queues have to be long for each shard.
+pub const STORE_LANE_MAX: usize = 1024;
+
+const _: () = {
+    let [writes, reads_by_key, reads] = STORE_UNDER_WAY_MAX;
+    assert!(writes + reads_by_key + reads <= POSTS);
+    assert!(writes <= STORE_LANE_MAX && reads_by_key <= STORE_LANE_MAX && reads <= STORE_LANE_MAX);
+};
+
+/// Where jobs of a class wait: writes, reads by key and other reads do not wait for each other.
+pub(super) fn lane(class: Class) -> Lane {
+    match class {
+        Class::Write => 0,
+        Class::ReadByKey => 1,
+        Class::Read => 2,
+    }
+}
+
+/// Bits of a ticket that name the lane: a shard's tickets number its waiters, of whom there are far fewer.
+const LANE_SHIFT: u32 = 30;
+
+/// What the store is told of a waiter's ticket.
+pub(super) fn with_lane(ticket: Ticket, lane: Lane) -> Ticket {
+    debug_assert!(ticket as u32 >> LANE_SHIFT == 0 && lane < STORE_UNDER_WAY_MAX.len());
+    ticket | (lane as u64) << LANE_SHIFT
+}
+
+/// The waiter's ticket and the lane that [`with_lane`] put together.
+pub(super) fn without_lane(ticket: Ticket) -> (Ticket, Lane) {
+    let lane = ticket as u32 >> LANE_SHIFT;
+    (ticket & !(u64::from(lane) << LANE_SHIFT), lane as Lane)
+}
 
 /// Whoever takes jobs and replies to them with [`Message::Stored`].
 pub trait Ask {

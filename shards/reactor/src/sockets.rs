@@ -227,7 +227,7 @@ impl Sockets {
         })
     }
 
-    /// [`Sockets::unsent`] of all sockets together.
+    /// What outputs of all sockets hold, bytes; one that has left in part is still held as a whole.
     pub(crate) fn unsent_total(&self) -> usize {
         self.unsent_bytes
     }
@@ -331,7 +331,7 @@ impl Sockets {
         }
         socket.closing = true;
         let (fd, receiving) = (socket.fd, socket.receiving);
-        let sending = socket.sending.map(|(start, length)| length - start);
+        let sending = socket.sending.map(|(_, length)| length);
         let output = std::mem::take(&mut socket.output);
         socket.fill = None;
         if receiving == Receiving::Armed {
@@ -484,7 +484,7 @@ impl Sockets {
             Err(errno) => {
                 socket.ended = true;
                 let output = std::mem::take(&mut socket.output);
-                self.unsent_bytes -= output.len() + (length - start);
+                self.unsent_bytes -= output.len() + length;
                 self.recycle(output);
                 self.recycle(buffer);
                 return Some((user, Sent::Failed(errno)));
@@ -498,7 +498,6 @@ impl Sockets {
             socket.sending = Some((start, length));
             let fd = socket.fd;
             driver.submit(id, Operation::Send { fd, buffer, start });
-            self.unsent_bytes -= sent;
             self.troubles.short_sends += 1;
             return Some((user, Sent::Quiet));
         }
@@ -508,7 +507,7 @@ impl Sockets {
             Sent::Quiet
         };
         let has_output = !socket.output.is_empty();
-        self.unsent_bytes -= sent;
+        self.unsent_bytes -= length;
         self.recycle(buffer);
         if has_output {
             self.mark_dirty(id);

@@ -70,6 +70,7 @@ impl Connections {
             let mut share = Share::new(&self.ready_bytes);
             let length = bytes.len();
             share.set(length);
+            connection.ready_bytes += length;
             begun.state = State::Ready { bytes, share };
             length
         };
@@ -91,7 +92,10 @@ impl Connections {
             });
             service.observe(reactor, observation);
         }
-        self.table[ticket.connection].has_answer_of(bytes);
+        // A refusal says nothing of how long answers are.
+        if reply.status.0 < 500 {
+            self.table[ticket.connection].has_answer_of(bytes);
+        }
         self.release(reactor, service, ticket.connection);
     }
 
@@ -107,6 +111,7 @@ impl Connections {
         let mut out = reactor.take_output(socket);
         while let Some(State::Ready { bytes, .. }) = connection.begun.front().map(|begun| &begun.state) {
             out.extend_from_slice(bytes);
+            connection.ready_bytes -= bytes.len();
             connection.begun.pop_front();
             connection.first_sequence = connection.first_sequence.wrapping_add(1);
         }
@@ -133,7 +138,7 @@ impl Connections {
     pub(crate) fn refuse_with<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize, bytes: Vec<u8>) {
         let connection = &mut self.table[index];
         connection.is_last = true;
-        connection.input = Vec::new();
+        connection.input.take();
         connection.phase = crate::connection::Phase::Discard { bytes: 0 };
         let socket = connection.socket;
         // What a body was still to be received into.
@@ -154,9 +159,11 @@ impl Connections {
                 request_id: None,
             };
             let share = Share::new(&self.ready_bytes);
+            connection.ready_bytes += bytes.len();
             connection
                 .begun
                 .push_back(crate::connection::Begun { state: State::Ready { bytes, share }, meta });
+            self.set_phase_deadline(reactor, index, false);
         }
     }
 }

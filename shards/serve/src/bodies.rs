@@ -1,9 +1,10 @@
 //! Receiving bodies: what is small comes with its head through the core's receive buffers; what is large is received into
 //! a buffer of its own, so that no upload takes the buffers that everybody's heads arrive in.
 
-use crate::bounds::{FILL_BYTES, FILL_BYTES_MAX};
+use crate::bounds::{FILL_BYTES, FILL_BYTES_MAX, STALLED_BODY_NS};
 use crate::connection::Phase;
 use crate::server::Connections;
+use crate::service::Service;
 use ringmill_http1::BodyDecoder;
 use ringmill_reactor::{Driver, Reactor, SocketId};
 use std::cell::Cell;
@@ -18,6 +19,10 @@ pub(crate) struct Body {
     pub(crate) data: Vec<u8>,
     /// What the body takes of the shard's budget.
     pub(crate) share: Share,
+    /// It is all there; if it has not begun, it waits for room.
+    pub(crate) is_complete: bool,
+    /// When bytes of it came last, monotonic nanoseconds.
+    pub(crate) moved_ns: u64,
     /// 100 (Continue) is owed as soon as earlier answers are out.
     pub(crate) owes_continue: bool,
     /// Which buffer the reactor has.
@@ -42,12 +47,32 @@ impl Body {
         total: &Rc<Cell<usize>>,
         owes_continue: bool,
     ) -> Body {
-        let share = Share::new(total);
-        Body { head, decoder, data: Vec::new(), share, owes_continue, lent: None, is_large: false }
+        Body {
+            head,
+            decoder,
+            data: Vec::new(),
+            share: Share::new(total),
+            is_complete: false,
+            moved_ns: 0,
+            owes_continue,
+            lent: None,
+            is_large: false,
+        }
+    }
+
+    /// Notes what has come; false: it does not fit into the budget. Small bodies always do: there are no more of them than
+    /// connections.
+    pub(crate) fn has_taken(&mut self, now_ns: u64, bytes_max: usize) -> bool {
+        self.moved_ns = now_ns;
+        let bytes = self.data.len();
+        self.share.set(bytes) <= bytes_max || bytes <= FILL_BYTES
     }
 
     /// The buffer to receive into next and where, if this body has one of its own; the body is without its data then.
     fn lend(&mut self) -> Option<(Vec<u8>, usize)> {
+        if self.is_complete {
+            return None;
+        }
         match self.decoder.missing() {
             Some(missing) => {
                 let missing = usize::try_from(missing).unwrap_or(usize::MAX);
@@ -103,16 +128,63 @@ impl Body {
 
 impl Connections {
     /// Has a large body's next bytes received into its own buffer; false: the budget for bodies is used up.
-    pub(crate) fn lend<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize) -> bool {
+    pub(crate) fn lend<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        service: &mut S,
+        index: usize,
+    ) -> bool {
+        if !matches!(self.table[index].phase, Phase::Body(_)) {
+            return true;
+        }
+        if self.bodies_bytes.get() + FILL_BYTES_MAX > self.bounds.bodies_bytes_max {
+            self.end_stalled_bodies(reactor, service, index);
+        }
         let connection = &mut self.table[index];
         let Phase::Body(body) = &mut connection.phase else { return true };
         let Some((buffer, start)) = body.lend() else { return true };
         // The chunks' buffer counts like the data that it will become.
-        let fits = body.share.set(body.data.len() + buffer.len()) <= self.bounds.bodies_bytes_max;
+        let bytes = body.data.len() + buffer.len();
+        let fits = body.share.set(bytes) <= self.bounds.bodies_bytes_max || bytes <= FILL_BYTES;
         if fits {
             reactor.receive_into(connection.socket, buffer, start);
         }
         fits
+    }
+
+    /// The budget for bodies is used up: large ones of which nothing has come for longest go, as if their time were over,
+    /// until there is room for another step.
+    #[cold]
+    fn end_stalled_bodies<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        service: &mut S,
+        spared: usize,
+    ) {
+        let now_ns = reactor.now().monotonic_ns;
+        if now_ns < self.stalled_after_ns {
+            return;
+        }
+        self.stalled_after_ns = now_ns + STALLED_BODY_NS / 4;
+        let mut stalled: Vec<(u64, usize)> = Vec::new();
+        for (index, connection) in &self.table {
+            if let Phase::Body(body) = &connection.phase
+                && !body.is_complete
+                && body.share.bytes > FILL_BYTES
+                && body.moved_ns + STALLED_BODY_NS <= now_ns
+                && index != spared
+            {
+                stalled.push((body.moved_ns, index));
+            }
+        }
+        stalled.sort_unstable();
+        for (_, index) in stalled {
+            if self.bodies_bytes.get() + FILL_BYTES_MAX <= self.bounds.bodies_bytes_max {
+                break;
+            }
+            let whose = self.whose(index);
+            self.refuse(reactor, service, index, crate::refusals::TIMEOUT, whose);
+        }
     }
 }
 

@@ -20,7 +20,12 @@ pub const LINGER_BYTES_MAX: usize = 256 * 1024;
 /// How long bytes are thrown away after such an answer. Beyond: close.
 pub const LINGER_NS: u64 = 2_000_000_000;
 
-/// Bodies being received, of the whole host, bytes; each shard has its part, at least [`SHARD_BYTES_MIN`]. Beyond: 503 and close.
+/// Received and unparsed bytes of connections whose parsing is paused, of the whole host; each shard has its part, at least
+/// [`SHARD_BYTES_MIN`]. Beyond: a connection that has more than [`INPUT_BYTES_PAUSE`] and sends on is reset.
+pub const INPUT_HOST_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Bodies being received, of the whole host, bytes; each shard has its part, at least [`SHARD_BYTES_MIN`]. Beyond: bodies
+/// that stall are ended with 408, and one that still does not fit and is larger than [`FILL_BYTES`] with 503.
 pub const BODIES_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// From how many missing bytes on a body is received into a buffer of its own, and how many such a receive brings at
@@ -30,8 +35,11 @@ pub const FILL_BYTES: usize = 16 * 1024;
 /// The most that one receive of a large body brings, bytes.
 pub const FILL_BYTES_MAX: usize = 256 * 1024;
 
+/// From how long without a byte on a body counts as stalled when bodies need room, nanoseconds.
+pub const STALLED_BODY_NS: u64 = 1_000_000_000;
+
 /// Output that the kernel has not taken, of the whole host, bytes; each shard has its part, at least [`SHARD_BYTES_MIN`].
-/// Beyond: the slowest readers are reset.
+/// Beyond: the slowest readers are reset; beyond twice that, however short their time.
 pub const OUTPUT_HOST_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// From how long without progress on a reader counts as slow, nanoseconds; a fourth of it is how often slow ones are looked
@@ -80,6 +88,10 @@ pub struct Bounds {
     pub requests_max: u64,
     /// Bodies being received on this shard, bytes; beyond, 503 and close.
     pub bodies_bytes_max: usize,
+    /// Received and unparsed bytes on this shard; beyond, those that send on without reading are reset.
+    pub input_bytes_max: usize,
+    /// How long a request waits for room behind the service; then it is shed.
+    pub wait_timeout_ns: u64,
     /// Output that the kernel has not taken on this shard, bytes; beyond, the slowest readers are reset.
     pub output_bytes_max: usize,
     /// Whether every answer is observed, or only slow ones, those with status 500 and above, and refusals.

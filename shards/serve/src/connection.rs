@@ -6,7 +6,9 @@ use crate::counters::RouteId;
 use crate::deadlines::Waits;
 use ringmill_http1::{Connection as ConnectionField, Head, Method, Version};
 use ringmill_reactor::{SocketId, TimerId};
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// What the next received byte belongs to.
 #[derive(Debug)]
@@ -72,6 +74,53 @@ pub(crate) enum Blocked {
     Requests,
     /// By output that the peer has not read.
     Output,
+    /// By want of room behind the service: it stands in a queue.
+    Room,
+}
+
+/// Bytes that were received and are not parsed yet; all shards' parts of a budget count them.
+#[derive(Debug)]
+pub(crate) struct Input {
+    bytes: Vec<u8>,
+    total: Rc<Cell<usize>>,
+}
+
+impl Input {
+    pub(crate) fn new(total: &Rc<Cell<usize>>) -> Input {
+        Input { bytes: Vec::new(), total: total.clone() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.total.set(self.total.get() + bytes.len());
+    }
+
+    /// Takes the bytes out.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        self.total.set(self.total.get() - self.bytes.len());
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// Puts bytes back, in place of none.
+    pub(crate) fn put(&mut self, bytes: Vec<u8>) {
+        debug_assert!(self.bytes.is_empty());
+        self.total.set(self.total.get() + bytes.len());
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.take();
+    }
 }
 
 /// What an idle connection costs the server beyond the kernel's own, bytes: its entry here, and one in the reactor of
@@ -88,7 +137,7 @@ pub(crate) struct Connection {
     /// It counts among the host's connections; the others are turned away.
     pub(crate) has_place: bool,
     /// Received and not yet parsed.
-    pub(crate) input: Vec<u8>,
+    pub(crate) input: Input,
     /// How far `input` was searched for the end of a head.
     pub(crate) scanned: usize,
     pub(crate) blocked: Blocked,
@@ -98,6 +147,8 @@ pub(crate) struct Connection {
     pub(crate) first_sequence: u32,
     /// What an answer that comes later is taken to be long, bytes: the longest of the last few.
     pub(crate) answer_bytes: u32,
+    /// Of the answers in `begun` that wait for an earlier one, bytes.
+    pub(crate) ready_bytes: usize,
     pub(crate) requests: u64,
     /// The answer to the last request that was begun ends the connection.
     pub(crate) is_last: bool,
@@ -122,22 +173,31 @@ impl Connection {
     /// Whether no further read may begin: too many are begun, or their answers will be too long together.
     pub(crate) fn has_enough_begun(&self) -> bool {
         let begun = self.begun.len();
-        begun >= READS_BEGUN_MAX || begun > 0 && (begun + 1) * self.answer_bytes as usize > OUTPUT_BYTES_MAX
+        begun >= READS_BEGUN_MAX
+            || self.ready_bytes >= OUTPUT_BYTES_MAX
+            || begun > 0 && (begun + 1) * self.answer_bytes as usize > OUTPUT_BYTES_MAX
     }
 
-    pub(crate) fn new(socket: SocketId, generation: u32, deadline_ns: u64, has_place: bool) -> Connection {
+    pub(crate) fn new(
+        socket: SocketId,
+        generation: u32,
+        deadline_ns: u64,
+        has_place: bool,
+        input: Input,
+    ) -> Connection {
         Connection {
             socket,
             generation,
             phase: Phase::Head,
             has_place,
-            input: Vec::new(),
+            input,
             scanned: 0,
             blocked: Blocked::No,
             is_paused: false,
             begun: VecDeque::new(),
             first_sequence: 0,
             answer_bytes: ANSWER_BYTES_FIRST,
+            ready_bytes: 0,
             requests: 0,
             is_last: false,
             peer_ended: false,

@@ -11,6 +11,9 @@ use ringmill_reactor::{Driver, Reactor};
 /// The timer of draining; the others carry a connection's index and generation.
 pub(crate) const DRAIN: u64 = u64::MAX;
 
+/// The timer of requests that wait for room.
+pub(crate) const WAITING: u64 = u64::MAX - 2;
+
 /// The timer after which listeners close.
 pub(crate) const LISTENERS: u64 = u64::MAX - 1;
 
@@ -75,6 +78,11 @@ impl Connections {
             self.set_deadline(reactor, index, deadline_ns);
             return;
         }
+        if connection.blocked == Blocked::Room {
+            // It waits for us, and for no longer than it may wait for room.
+            self.set_deadline(reactor, index, now_ns + bounds.request_timeout_ns);
+            return;
+        }
         // Absolute from its first byte on: what trickles in does not move it.
         let waits_for = match connection.phase {
             Phase::Body(_) => Waits::Body,
@@ -112,6 +120,10 @@ impl Connections {
             self.close_listeners(reactor, service);
             return;
         }
+        if payload == WAITING {
+            self.shed_late(reactor, service);
+            return;
+        }
         let index = payload as u32 as usize;
         let generation = (payload >> 32) as u32;
         let Some(connection) = self.table.get_mut(index) else { return };
@@ -137,7 +149,7 @@ impl Connections {
         let passed = match connection.phase {
             _ if connection.is_finished => Passed::Linger,
             _ if !connection.begun.is_empty() => Passed::Answer,
-            _ if connection.blocked == Blocked::Output => Passed::Nothing,
+            _ if matches!(connection.blocked, Blocked::Output | Blocked::Room) => Passed::Nothing,
             Phase::Head if !connection.input.is_empty() => Passed::Request,
             Phase::Body(_) => Passed::Request,
             // What the peer is still reading is bounded by the deadline of sending alone.

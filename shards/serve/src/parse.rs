@@ -1,7 +1,7 @@
 //! Received bytes to requests.
 
 use crate::bodies::{Body, Share};
-use crate::bounds::{OUTPUT_BYTES_MAX, Observe, REQUEST_ID_BYTES_MAX};
+use crate::bounds::{Observe, REQUEST_ID_BYTES_MAX};
 use crate::connection::{Begun, Blocked, Connection, Meta, Phase, State, is_write};
 use crate::counters::UNMATCHED;
 use crate::deadlines::Waits;
@@ -41,6 +41,14 @@ impl Stop {
     }
 }
 
+/// What came of looking at bytes.
+struct Step {
+    /// So many are done with.
+    consumed: usize,
+    /// What follows may be looked at.
+    goes_on: bool,
+}
+
 /// What to do with a head that was decoded.
 enum Next {
     /// Nothing yet: it stays in the input.
@@ -65,9 +73,6 @@ impl Connections {
         let socket = self.table[index].socket;
         self.set_date(reactor.now());
         let in_flight = reactor.unsent(socket);
-        // While the shard has too much unsent, who has something unsent gets no more; everyone else does.
-        let is_over = reactor.unsent_total() + self.ready_bytes.get() > self.bounds.output_bytes_max;
-        let unsent_max = if is_over { 1 } else { OUTPUT_BYTES_MAX };
         let mut out = reactor.take_output(socket);
         let already = out.len();
         let mut at = 0;
@@ -80,26 +85,24 @@ impl Connections {
             let unsent = in_flight - already.min(in_flight) + out.len();
             let step = match &mut connection.phase {
                 Phase::Discard { .. } => break,
-                Phase::Head => {
-                    let unsent = (unsent, unsent_max);
-                    self.parse_head(reactor, service, index, &bytes[at..], &mut out, unsent)
-                }
+                Phase::Head => self.parse_head(reactor, service, index, &bytes[at..], &mut out, unsent),
                 Phase::Body(_) => self.parse_body(reactor, service, index, &bytes[at..], &mut out),
             };
             match step {
-                Ok(0) => break,
-                Ok(consumed) => at += consumed,
+                Ok(step) => {
+                    at += step.consumed;
+                    if !step.goes_on || at == bytes.len() {
+                        break;
+                    }
+                }
                 Err(refused) => {
                     refusal = Some(refused);
                     break;
                 }
             }
-            if at == bytes.len() {
-                break;
-            }
         }
         reactor.put_output(socket, out);
-        if refusal.is_none() && !self.lend(reactor, index) {
+        if refusal.is_none() && !self.lend(reactor, service, index) {
             refusal = Some(Stop::Bodies);
         }
         if let Some(refusal) = refusal {
@@ -114,7 +117,11 @@ impl Connections {
         let connection = &mut self.table[index];
         if connection.is_last && matches!(connection.phase, Phase::Head) {
             // What follows the last request is not looked at.
-            self.finish_when_sent(reactor, index);
+            if connection.begun.is_empty() {
+                self.finish_when_sent(reactor, index);
+            } else {
+                self.set_phase_deadline(reactor, index, false);
+            }
             return ControlFlow::Break(());
         }
         if connection.blocked == Blocked::Output && !reactor.notify_when_sent(socket) {
@@ -132,22 +139,24 @@ impl Connections {
         index: usize,
         bytes: &[u8],
         out: &mut Vec<u8>,
-        unsent: (usize, usize),
-    ) -> Result<usize, Stop> {
+        unsent: usize,
+    ) -> Result<Step, Stop> {
         let mut storage = FieldStorage::new();
         let limits = self.bounds.head;
         let connection = &mut self.table[index];
         let Some((head, head_bytes)) = decode_head(bytes, &mut connection.scanned, &limits, &mut storage)?
         else {
-            return Ok(0);
+            return Ok(Step { consumed: 0, goes_on: false });
         };
         let rest = &bytes[head_bytes..];
         let mut consumed = head_bytes;
-        let next = match self.blocked_by(unsent, index, is_write(head.method)) {
+        // While the shard has too much unsent, who has something unsent gets no more; everyone else does.
+        let held = reactor.unsent_total() + self.ready_bytes.get() + out.len();
+        let is_over = held > self.bounds.output_bytes_max;
+        let next = match self.blocked_by(unsent, is_over, index, is_write(head.method)) {
             Blocked::No => match head.framing {
                 BodyFraming::None | BodyFraming::Sized(0) => {
-                    self.begin(reactor, service, index, (&head, &[]), rest.is_empty(), out);
-                    Next::Begun
+                    self.begin(reactor, service, index, (&head, &[]), rest.is_empty(), out)
                 }
                 // Refused with its first byte, or when the client asks; until then it may not come at all.
                 BodyFraming::Sized(length)
@@ -160,9 +169,8 @@ impl Connections {
                 BodyFraming::Sized(length) if length <= rest.len() as u64 => {
                     let length = length as usize;
                     let (body, rest) = rest.split_at(length);
-                    self.begin(reactor, service, index, (&head, body), rest.is_empty(), out);
                     consumed += length;
-                    Next::Begun
+                    self.begin(reactor, service, index, (&head, body), rest.is_empty(), out)
                 }
                 framing => Next::Receive(Box::new(Body::new(
                     bytes[..head_bytes].to_vec(),
@@ -179,14 +187,14 @@ impl Connections {
                 let connection = &mut self.table[index];
                 connection.blocked = blocked;
                 connection.scanned = 0;
-                return Ok(0);
+                return Ok(Step { consumed: 0, goes_on: false });
             }
             Next::Receive(body) => {
                 self.table[index].phase = Phase::Body(body);
                 self.continue_if_owed(index, out);
             }
         }
-        Ok(consumed)
+        Ok(Step { consumed, goes_on: true })
     }
 
     /// Method and path of the request whose body is being received.
@@ -216,30 +224,48 @@ impl Connections {
         index: usize,
         bytes: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<usize, Stop> {
+    ) -> Result<Step, Stop> {
         let body_bytes_max = self.bounds.body_bytes_max;
+        let now_ns = reactor.now().monotonic_ns;
         let connection = &mut self.table[index];
-        let Phase::Body(body) = &mut connection.phase else { return Ok(0) };
+        let Phase::Body(body) = &mut connection.phase else {
+            return Ok(Step { consumed: 0, goes_on: false });
+        };
         body.owes_continue = false;
-        let decoded = body.decoder.decode(bytes, &mut body.data, body_bytes_max)?;
-        if body.share.set(body.data.len()) > self.bounds.bodies_bytes_max {
-            return Err(Stop::Bodies);
-        }
-        if decoded.complete
-            && let Phase::Body(body) = std::mem::replace(&mut connection.phase, Phase::Head)
-        {
-            let mut storage = FieldStorage::new();
-            let limits = self.bounds.head;
-            // It was decoded before; nothing has changed.
-            if let Some((head, _)) = decode_head(&body.head, &mut 0, &limits, &mut storage)? {
-                let is_all = decoded.consumed == bytes.len();
-                self.begin(reactor, service, index, (&head, &body.data), is_all, out);
+        let mut consumed = 0;
+        if !body.is_complete {
+            let decoded = body.decoder.decode(bytes, &mut body.data, body_bytes_max)?;
+            consumed = decoded.consumed;
+            body.is_complete = decoded.complete;
+            if !body.has_taken(now_ns, self.bounds.bodies_bytes_max) {
+                return Err(Stop::Bodies);
+            }
+            if !decoded.complete {
+                return Ok(Step { consumed, goes_on: consumed > 0 });
             }
         }
-        Ok(decoded.consumed)
+        let Phase::Body(body) = std::mem::replace(&mut connection.phase, Phase::Head) else {
+            return Ok(Step { consumed, goes_on: false });
+        };
+        let mut storage = FieldStorage::new();
+        let limits = self.bounds.head;
+        // It was decoded before; nothing has changed.
+        let Some((head, _)) = decode_head(&body.head, &mut 0, &limits, &mut storage)? else {
+            return Ok(Step { consumed, goes_on: false });
+        };
+        let is_all = consumed == bytes.len();
+        let next = self.begin(reactor, service, index, (&head, &body.data), is_all, out);
+        let goes_on = !matches!(next, Next::Wait(_));
+        if let Next::Wait(blocked) = next {
+            let connection = &mut self.table[index];
+            connection.blocked = blocked;
+            connection.phase = Phase::Body(body);
+        }
+        Ok(Step { consumed, goes_on })
     }
 
-    /// Begins a request: calls the service, which answers at once or later. `is_all`: nothing that was received follows it.
+    /// Begins a request: calls the service, which answers at once or later, or has it wait. `is_all`: nothing that was
+    /// received follows it.
     fn begin<D: Driver, S: Service<D>>(
         &mut self,
         reactor: &mut Reactor<D>,
@@ -248,7 +274,7 @@ impl Connections {
         (head, body): (&Head<'_, '_>, &[u8]),
         is_all: bool,
         out: &mut Vec<u8>,
-    ) {
+    ) -> Next {
         let requests_max = self.bounds.requests_max;
         // What came before draining is answered, so the last of it says that it is the last.
         let is_draining = self.draining.is_some() && is_all;
@@ -274,7 +300,9 @@ impl Connections {
         let mut writer =
             Writer { out: target, date: &self.date, connection: field, with_body, status: None, cause: None };
         let request = Request { head, body };
-        let mut context = Context { reactor, ticket, outbox: &self.outbox, socket };
+        let ahead = self.queues.ahead();
+        let waited_ns = ahead.waited_ns();
+        let mut context = Context { reactor, ticket, outbox: &self.outbox, socket, ahead };
         let outcome = catch_unwind(AssertUnwindSafe(|| service.call(&mut context, &request, &mut writer)));
         let (status, cause) = (writer.status, writer.cause.take());
         let outcome = match outcome {
@@ -298,10 +326,18 @@ impl Connections {
                 self.answered_now(reactor, service, head, route, status);
                 None
             }
+            Ok(Outcome::Wait(lane)) => {
+                writer.out.truncate(start);
+                let connection = &mut self.table[index];
+                connection.requests -= 1;
+                connection.is_last = false;
+                self.wait_for_room(reactor, index, lane);
+                return Next::Wait(Blocked::Room);
+            }
             Ok(Outcome::Later(route)) => {
                 writer.out.truncate(start);
                 let meta = Meta {
-                    started_ns: reactor.now().monotonic_ns,
+                    started_ns: reactor.now().monotonic_ns.saturating_sub(waited_ns),
                     route,
                     method: head.method,
                     connection: field,
@@ -310,7 +346,7 @@ impl Connections {
                     request_id: usable_id(head).map(Into::into),
                 };
                 self.table[index].begun.push_back(Begun { state: State::Waiting, meta });
-                return;
+                return Next::Begun;
             }
             Err(_) => {
                 writer.out.truncate(start);
@@ -340,8 +376,12 @@ impl Connections {
             };
             let mut share = Share::new(&self.ready_bytes);
             share.set(apart.len());
-            self.table[index].begun.push_back(Begun { state: State::Ready { bytes: apart, share }, meta });
+            let connection = &mut self.table[index];
+            connection.ready_bytes += apart.len();
+            connection.has_answer_of(apart.len());
+            connection.begun.push_back(Begun { state: State::Ready { bytes: apart, share }, meta });
         }
+        Next::Begun
     }
 
     fn answered_now<D: Driver, S: Service<D>>(

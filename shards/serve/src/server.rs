@@ -1,10 +1,11 @@
 //! The reactor's handler: connections come, receive, and go.
 
+use crate::admission::Queues;
 use crate::bounds::{
-    Bounds, DRAIN_IDLE_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, Observe, REFUSED_AT_ONCE_MAX,
-    SLOW_READER_NS, STALL_NS,
+    Bounds, DRAIN_IDLE_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, OUTPUT_BYTES_MAX, Observe,
+    REFUSED_AT_ONCE_MAX, SLOW_READER_NS, STALL_NS,
 };
-use crate::connection::{Blocked, Connection, Phase};
+use crate::connection::{Blocked, Connection, Input, Phase};
 use crate::counters::{Counters, RouteId, UNMATCHED};
 use crate::deadlines::Waits;
 use crate::draining::Draining;
@@ -39,6 +40,12 @@ pub(crate) struct Connections {
     pub(crate) date_second: u64,
     /// Routes of the requests answered in this turn without waiting, recorded together at its end.
     pub(crate) answered: Vec<RouteId>,
+    /// Bytes of all connections that were received and are not parsed yet.
+    pub(crate) input_bytes: Rc<Cell<usize>>,
+    /// Requests that wait for room behind the service.
+    pub(crate) queues: Queues,
+    /// Stalled bodies are not looked for before then.
+    pub(crate) stalled_after_ns: u64,
     /// Slow readers are not looked for before then.
     pub(crate) slow_after_ns: u64,
     /// Listeners that close when their last handshakes have ended.
@@ -105,6 +112,9 @@ impl<S> Server<S> {
                 outbox: Outbox::default(),
                 bodies_bytes: Rc::default(),
                 ready_bytes: Rc::default(),
+                input_bytes: Rc::default(),
+                queues: Queues::default(),
+                stalled_after_ns: 0,
                 date: DateText::from_unix(0),
                 date_second: 0,
                 answered: Vec::new(),
@@ -152,13 +162,14 @@ impl Connections {
         let socket = reactor.open(fd, index as u64);
         let first_request_ns =
             if self.draining.is_some() { DRAIN_IDLE_NS } else { self.bounds.idle_timeout_ns };
-        entry.insert(Connection::new(socket, self.generation, now_ns + first_request_ns, has_place));
+        let input = Input::new(&self.input_bytes);
+        entry.insert(Connection::new(socket, self.generation, now_ns + first_request_ns, has_place, input));
         self.arm_timer(reactor, index);
         if !has_place {
             self.refused += 1;
             self.counters.connections_refused += 1;
             self.set_date(reactor.now());
-            let id = self.write_refusal(reactor, index, refusals::UNAVAILABLE);
+            let id = self.write_refusal(reactor, index, refusals::UNAVAILABLE, true);
             service.observe(reactor, Observation::TooManyConnections { request_id: id.as_deref() });
         }
         if let Some(draining) = self.draining
@@ -179,7 +190,8 @@ impl Connections {
         answer: (ringmill_http1::Status, &str),
         whose: Option<(ringmill_http1::Method, String)>,
     ) {
-        let id = self.write_refusal(reactor, index, answer);
+        let with_body = whose.as_ref().is_none_or(|(method, _)| *method != ringmill_http1::Method::Head);
+        let id = self.write_refusal(reactor, index, answer, with_body);
         if id.is_some() || self.bounds.observe == Observe::All {
             let (method, path) = whose.unwrap_or((ringmill_http1::Method::Unknown, String::new()));
             let observation = Observation::Answered(Answered {
@@ -201,6 +213,7 @@ impl Connections {
         reactor: &mut Reactor<D>,
         index: usize,
         (status, body): (ringmill_http1::Status, &str),
+        with_body: bool,
     ) -> Option<String> {
         self.counters.count(UNMATCHED, ringmill_http1::Method::Unknown, status.0);
         self.answered.push(UNMATCHED);
@@ -212,7 +225,7 @@ impl Connections {
         fields.extend(id.as_deref().map(|id| ("X-Request-Id", id)));
         let mut bytes = Vec::new();
         let (date, close) = (&self.date, ConnectionField::Close);
-        encode_reply(&mut bytes, status, &fields, body.as_bytes(), date, close, true);
+        encode_reply(&mut bytes, status, &fields, body.as_bytes(), date, close, with_body);
         self.refuse_with(reactor, index, bytes);
         id
     }
@@ -225,7 +238,7 @@ impl Connections {
         }
         if !matches!(connection.phase, Phase::Discard { .. }) {
             connection.phase = Phase::Discard { bytes: connection.input.len() };
-            connection.input = Vec::new();
+            connection.input.take();
         }
         let socket = connection.socket;
         if !reactor.notify_when_sent(socket) {
@@ -258,9 +271,15 @@ impl Connections {
         }
     }
 
-    /// Too much output is unsent: those go whose peers have taken nothing for longest, until it fits.
+    /// Too much output is unsent: those go whose peers have taken nothing for longest, and for `slow_ns` at least, until it
+    /// fits.
     #[cold]
-    fn reset_slowest<D: Driver, S: Service<D>>(&mut self, reactor: &mut Reactor<D>, service: &mut S) {
+    fn reset_slowest<D: Driver, S: Service<D>>(
+        &mut self,
+        reactor: &mut Reactor<D>,
+        service: &mut S,
+        slow_ns: u64,
+    ) {
         let mut readers: Vec<(u64, usize)> = Vec::new();
         for (index, connection) in &self.table {
             readers.extend(reactor.stalled_since_ns(connection.socket).map(|since_ns| (since_ns, index)));
@@ -271,7 +290,7 @@ impl Connections {
         let mut connections = 0;
         for (since_ns, index) in readers {
             let bytes = reactor.unsent_total() + self.ready_bytes.get();
-            if bytes <= bytes_max || since_ns + SLOW_READER_NS > now_ns {
+            if bytes <= bytes_max || since_ns + slow_ns > now_ns {
                 break;
             }
             self.reset(reactor, index);
@@ -306,7 +325,8 @@ impl Connections {
     /// Whether the next request may not begin.
     pub(crate) fn blocked_by(
         &mut self,
-        (unsent, unsent_max): (usize, usize),
+        unsent: usize,
+        is_over: bool,
         index: usize,
         is_write: bool,
     ) -> Blocked {
@@ -315,8 +335,10 @@ impl Connections {
         let behind_write = begun.back().is_some_and(|last| last.meta.is_write());
         if behind_write || is_write && !begun.is_empty() || connection.has_enough_begun() {
             Blocked::Requests
-        } else if unsent >= unsent_max {
+        } else if unsent >= OUTPUT_BYTES_MAX || is_over && unsent > 0 {
             Blocked::Output
+        } else if is_over && !begun.is_empty() {
+            Blocked::Requests
         } else {
             Blocked::No
         }
@@ -332,8 +354,9 @@ impl Connections {
         let connection = &mut self.table[index];
         connection.blocked = Blocked::No;
         let socket = connection.socket;
-        let input = std::mem::take(&mut connection.input);
-        if !input.is_empty()
+        let input = connection.input.take();
+        let is_waiting = matches!(&connection.phase, Phase::Body(body) if body.is_complete);
+        if (is_waiting || !input.is_empty())
             && let ControlFlow::Continue(consumed) = self.parse(reactor, service, index, &input)
         {
             self.keep_rest(index, input, consumed);
@@ -355,11 +378,9 @@ impl Connections {
 
     /// Keeps `input[consumed..]` for later.
     fn keep_rest(&mut self, index: usize, mut input: Vec<u8>, consumed: usize) {
-        let connection = &mut self.table[index];
-        debug_assert!(connection.input.is_empty());
         if consumed < input.len() {
             input.drain(..consumed);
-            connection.input = input;
+            self.table[index].input.put(input);
         }
     }
 }
@@ -388,10 +409,16 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
             }
         }
         if connection.blocked != Blocked::No {
-            connection.input.extend_from_slice(&bytes);
-            if connection.input.len() >= INPUT_BYTES_PAUSE && !connection.is_paused {
-                connection.is_paused = true;
-                reactor.pause(socket);
+            connection.input.extend(&bytes);
+            if connection.input.len() >= INPUT_BYTES_PAUSE {
+                if !std::mem::replace(&mut connection.is_paused, true) {
+                    reactor.pause(socket);
+                }
+                if connections.input_bytes.get() > connections.bounds.input_bytes_max {
+                    connections.reset(reactor, index);
+                    connections.counters.connections_reset += 1;
+                    service.observe(reactor, Observation::SlowReaders { connections: 1 });
+                }
             }
             return;
         }
@@ -400,10 +427,10 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
             if let ControlFlow::Continue(consumed) = connections.parse(reactor, service, index, &bytes)
                 && consumed < bytes.len()
             {
-                connections.table[index].input.extend_from_slice(&bytes[consumed..]);
+                connections.table[index].input.extend(&bytes[consumed..]);
             }
         } else {
-            let mut input = std::mem::take(&mut connection.input);
+            let mut input = connection.input.take();
             input.extend_from_slice(&bytes);
             drop(bytes);
             if let ControlFlow::Continue(consumed) = connections.parse(reactor, service, index, &input) {
@@ -435,7 +462,7 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
         if let ControlFlow::Continue(consumed) = connections.parse(reactor, service, index, bytes)
             && consumed < bytes.len()
         {
-            connections.table[index].input.extend_from_slice(&bytes[consumed..]);
+            connections.table[index].input.extend(&bytes[consumed..]);
         }
         let Some(connection) = connections.table.get(index) else { return };
         let is_lent = matches!(&connection.phase, Phase::Body(body) if body.is_lent());
@@ -491,6 +518,7 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
             service.observe(reactor, Observation::Panicked);
         }
         connections.deliver(reactor, service);
+        connections.admit(reactor, service);
     }
 
     fn turned(&mut self, reactor: &mut Reactor<D>, end: Now) {
@@ -502,13 +530,16 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
             service.observe(reactor, Observation::Stalled { duration_ns });
         }
         let unsent = reactor.unsent_total() + connections.ready_bytes.get();
-        // With completions left over, who seems slow may have read long ago.
-        if unsent > connections.bounds.output_bytes_max
+        let bytes_max = connections.bounds.output_bytes_max;
+        if unsent > 2 * bytes_max {
+            connections.reset_slowest(reactor, service, 0);
+        } else if unsent > bytes_max
             && end.monotonic_ns >= connections.slow_after_ns
+            // With completions left over, who seems slow may have read long ago.
             && !reactor.driver().has_more()
         {
             connections.slow_after_ns = end.monotonic_ns + SLOW_READER_NS / 4;
-            connections.reset_slowest(reactor, service);
+            connections.reset_slowest(reactor, service, SLOW_READER_NS);
         }
         let mut answered = std::mem::take(&mut connections.answered);
         for route in answered.drain(..) {

@@ -1,5 +1,6 @@
 //! The seam to what is served.
 
+use crate::admission::{Admission, Ahead, Lane};
 use crate::counters::RouteId;
 use crate::outbox::{Outbox, Responder, Ticket};
 use crate::server::Core;
@@ -22,6 +23,8 @@ pub enum Outcome {
     Answered(RouteId),
     /// A [`Responder`] was made and will answer.
     Later(RouteId),
+    /// Nothing was done: the lane has no room, and the request is brought again when [`Service::has_room`] says so.
+    Wait(Lane),
 }
 
 /// What a call may use beside the service itself.
@@ -31,6 +34,7 @@ pub struct Context<'a, D: Driver> {
     pub(crate) ticket: Ticket,
     pub(crate) outbox: &'a Outbox,
     pub(crate) socket: ringmill_reactor::SocketId,
+    pub(crate) ahead: Ahead<'a>,
 }
 
 impl<D: Driver> Context<'_, D> {
@@ -38,6 +42,21 @@ impl<D: Driver> Context<'_, D> {
     /// panic), it answers 500.
     pub fn responder(&self) -> Responder {
         Responder::new(self.ticket, self.outbox.clone())
+    }
+
+    /// Whether [`Context::admission`] has to be asked although there is room.
+    pub fn is_anybody_waiting(&self) -> bool {
+        self.ahead.is_anybody()
+    }
+
+    /// What may be done with this request, which needs room in `lane`: others may have come first.
+    pub fn admission(&self, lane: Lane, has_room: bool) -> Admission {
+        self.ahead.admission(lane, has_room)
+    }
+
+    /// How long this request has waited for room, nanoseconds.
+    pub fn waited_ns(&self) -> u64 {
+        self.ahead.waited_ns()
     }
 
     /// The address of the connection's other end.
@@ -130,6 +149,11 @@ pub trait Service<D: Driver>: Sized {
         request: &Request<'_, '_, '_>,
         writer: &mut Writer<'_>,
     ) -> Outcome;
+    /// Whether a request that waits for this lane may begin.
+    fn has_room(&self, lane: Lane) -> bool {
+        _ = lane;
+        true
+    }
     /// A message from another core or thread.
     fn message(&mut self, core: &mut Core<'_, D>, mail: Mail<D::Message>);
     /// Something worth a line in the log.

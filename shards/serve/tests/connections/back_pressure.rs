@@ -196,3 +196,86 @@ fn those_that_are_turned_away_take_no_place() {
     bench.assert_clean();
     assert_eq!(places.taken(), 0);
 }
+
+#[test]
+fn answers_behind_a_slow_one_are_bounded() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    let large = "x".repeat(8000);
+    peer.write(&get("/later"));
+    let count = 60;
+    for _ in 0..count {
+        peer.write(&get(&format!("/{large}")));
+    }
+    bench.settle();
+    let begun = bench.server.service.seen.len();
+    assert!(begun <= 1 + OUTPUT_BYTES_MAX / large.len(), "{begun} are begun");
+    bench.answer("GET /later ");
+    let mut text = peer.read();
+    loop {
+        bench.settle();
+        let more = peer.read();
+        if more.is_empty() {
+            break;
+        }
+        text.extend(more);
+    }
+    assert_eq!(bodies(&text).len(), count + 1);
+}
+
+#[test]
+fn an_output_that_left_in_part_is_held_as_a_whole() {
+    let mut bench = Bench::new();
+    let peer = bench.world.connect(0, 5000);
+    bench.settle();
+    peer.write(&get(&format!("/{}", "x".repeat(7000))));
+    bench.settle();
+    assert_eq!(peer.read().len(), 5000);
+    bench.settle();
+    assert!(peer.read().len() > 2000);
+    bench.settle();
+    assert_eq!(bench.reactor.unsent_total(), 0);
+    peer.write(&get(&format!("/{}", "x".repeat(7000))));
+    bench.settle();
+    assert!(bench.reactor.unsent_total() > 7000, "{}", bench.reactor.unsent_total());
+}
+
+#[test]
+fn beyond_twice_the_bound_who_read_a_moment_ago_goes_too() {
+    let bounds = ringmill_serve::Bounds { output_bytes_max: 20_000, ..bounds() };
+    let mut bench = Bench::with(World::new(1, 64), 0, bounds);
+    let peers: Vec<_> = (0..12)
+        .map(|_| {
+            let peer = bench.world.connect(0, 10);
+            bench.settle();
+            peer.write(&get(&format!("/{}", "x".repeat(7000))));
+            bench.settle();
+            peer
+        })
+        .collect();
+    let gone = peers.iter().filter(|peer| peer.is_reset()).count();
+    assert!(bench.reactor.unsent_total() <= 40_000, "{}", bench.reactor.unsent_total());
+    assert!((6..12).contains(&gone), "{gone}");
+}
+
+#[test]
+fn who_sends_on_without_reading_goes_when_input_is_too_much() {
+    let bounds = ringmill_serve::Bounds { input_bytes_max: 100_000, ..bounds() };
+    let mut bench = Bench::with(World::new(1, 64), 0, bounds);
+    let small = bench.connect();
+    small.write(
+        &[get("/later"), get("/later"), get("/later"), get("/later"), get("/later"), get("/a")].concat(),
+    );
+    bench.settle();
+    let flood: Vec<u8> = (0..2000).flat_map(|_| get("/later")).collect();
+    let floods: Vec<_> = (0..6)
+        .map(|_| {
+            let peer = bench.connect();
+            peer.write(&flood);
+            bench.settle();
+            peer
+        })
+        .collect();
+    assert!(floods.iter().any(|peer| peer.is_reset()), "60 KB each, and 100 KB are allowed");
+    assert!(!small.is_reset(), "it has less than pauses it");
+}

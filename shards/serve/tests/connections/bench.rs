@@ -5,7 +5,8 @@ use ringmill_mesh::Places;
 use ringmill_reactor::memory::{Memory, Peer, World};
 use ringmill_reactor::{Fd, Mail, Reactor};
 use ringmill_serve::{
-    Bounds, Context, Core, Observation, Observe, Outcome, Reply, Request, Responder, Server, Service, Writer,
+    Admission, Bounds, Context, Core, Observation, Observe, Outcome, Reply, Request, Responder, Server,
+    Service, Writer,
 };
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -34,8 +35,17 @@ pub(crate) struct Echo {
     pub(crate) refused: Vec<Option<String>>,
     pub(crate) slow_readers: usize,
     pub(crate) stalls_ns: Vec<u64>,
+    /// How many of `/room0` and of `/room1` may be under way.
+    pub(crate) room: [usize; 2],
     /// Time passes while a request to `/stall` is answered.
     pub(crate) world: Option<World<Note>>,
+}
+
+impl Echo {
+    fn has_room_in(&self, lane: usize) -> bool {
+        let name = format!("/room{lane}");
+        self.waiting.borrow().iter().filter(|(text, _)| text.contains(&name)).count() < self.room[lane]
+    }
 }
 
 impl Service<Memory<Note>> for Echo {
@@ -47,7 +57,22 @@ impl Service<Memory<Note>> for Echo {
     ) -> Outcome {
         let (method, path) = (request.head.method.as_str(), request.head.path);
         let text = format!("{method} {path} {}", String::from_utf8_lossy(request.body));
+        let lane = ["/room0", "/room1"].iter().position(|lane| path.starts_with(lane));
+        if let Some(lane) = lane {
+            match context.admission(lane, self.has_room_in(lane)) {
+                Admission::Begin => {}
+                Admission::Wait => return Outcome::Wait(lane),
+                Admission::Shed => {
+                    writer.reply(Status(503), &[], b"shed", None);
+                    return Outcome::Answered(1);
+                }
+            }
+        }
         self.seen.push(text.clone());
+        if lane.is_some() {
+            self.waiting.borrow_mut().push((text, context.responder()));
+            return Outcome::Later(1);
+        }
         if path.starts_with("/later") {
             self.waiting.borrow_mut().push((text, context.responder()));
             return Outcome::Later(1);
@@ -75,6 +100,10 @@ impl Service<Memory<Note>> for Echo {
         }
         writer.reply(Status(200), &[("Content-Type", "text/plain")], text.as_bytes(), None);
         Outcome::Answered(1)
+    }
+
+    fn has_room(&self, lane: usize) -> bool {
+        self.has_room_in(lane)
     }
 
     fn message(&mut self, core: &mut Core<'_, Memory<Note>>, mail: Mail<Note>) {
@@ -117,6 +146,8 @@ pub(crate) fn bounds() -> Bounds {
         requests_max: 0,
         bodies_bytes_max: 1 << 20,
         output_bytes_max: 8 << 20,
+        input_bytes_max: 8 << 20,
+        wait_timeout_ns: SECOND,
         observe: Observe::All,
         slow_ns: u64::MAX,
     }

@@ -192,3 +192,30 @@ fn a_head_that_waits_for_the_reader_has_its_whole_time_afterwards() {
     bench.pass(11 * SECOND);
     assert_eq!(answers(&peer.read())[0].0, 408);
 }
+
+#[test]
+fn an_answer_that_ends_its_connection_has_its_time_too() {
+    let close = b"GET /later HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_vec();
+    let old = b"GET /later HTTP/1.0\r\n\r\n".to_vec();
+    let refused_behind = [get("/later"), b"GET /a\x01 HTTP/1.1\r\n\r\n".to_vec()].concat();
+    let mut last = crate::bench::bounds();
+    last.requests_max = 1;
+    for (bounds, request) in [
+        (crate::bench::bounds(), close),
+        (crate::bench::bounds(), old),
+        (crate::bench::bounds(), refused_behind),
+        (last, get("/later")),
+    ] {
+        let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
+        let peer = bench.connect();
+        peer.write(&request);
+        bench.pass(19 * SECOND);
+        assert!(peer.read().is_empty());
+        bench.pass(2 * SECOND);
+        let told = answers(&peer.read());
+        assert_eq!(told[0].0, 503, "{:?}", String::from_utf8_lossy(&request));
+        assert!(peer.is_ended());
+        bench.pass(3 * SECOND);
+        bench.assert_clean();
+    }
+}

@@ -2,6 +2,7 @@
 
 mod bench;
 
+mod admission;
 mod back_pressure;
 mod deadlines;
 mod drain;

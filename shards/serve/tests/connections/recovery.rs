@@ -181,13 +181,15 @@ fn a_duty_that_a_panic_dropped_answers_no_later_request() {
 fn every_refusal_is_observed_with_what_is_known_of_its_request() {
     let mut bounds = crate::bench::bounds();
     bounds.bodies_bytes_max = 1000;
+    let mut large = b"PUT /c HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n".to_vec();
+    large.resize(40_000, b'x');
     let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
     for (bytes, expected) in [
         (&b"GET /a HTTP/1.1\nHost: a\r\n\r\n"[..], (400, "UNKNOWN ", false)),
         (b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\nx", (413, "POST /a", false)),
         (b"POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx", (400, "POST /b", false)),
         (b"GET /a HTTP/3.0\r\nHost: a\r\n\r\n", (505, "UNKNOWN ", true)),
-        (b"PUT /c HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n", (503, "PUT /c", true)),
+        (&large, (503, "PUT /c", true)),
         (b"PUT /d HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n", (408, "PUT /d", false)),
     ] {
         let peer = bench.connect();
@@ -221,4 +223,54 @@ fn who_begins_to_wait_for_the_rest_of_a_request_looks_at_its_socket_anew() {
         assert_eq!(bench.world.receives_cancelled(0), cancelled, "{}", String::from_utf8_lossy(bytes));
     }
     assert_eq!(bodies(&peer.read()), ["GET /a ", "POST /b xyz", "GET /c "]);
+}
+
+#[test]
+fn a_refusal_of_head_has_no_body() {
+    for (request, status) in [
+        (&b"HEAD /a HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\nx"[..], "413"),
+        (b"HEAD /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx", "400"),
+        (b"HEAD /a HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nx", "408"),
+    ] {
+        let mut bench = Bench::new();
+        let peer = bench.connect();
+        peer.write(request);
+        bench.pass(31 * SECOND);
+        let text = String::from_utf8(peer.read()).unwrap();
+        assert!(text.starts_with(&format!("HTTP/1.1 {status} ")) && text.ends_with("\r\n\r\n"), "{text}");
+        assert!(!text.contains("Content-Length: 0\r\n"), "{text}");
+    }
+}
+
+#[test]
+fn small_bodies_need_no_budget_and_stalled_ones_make_room() {
+    let mut bounds = crate::bench::bounds();
+    bounds.bodies_bytes_max = 100_000;
+    let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
+    let large = post("/a", &"x".repeat(60_000));
+    let small = post("/a", &"x".repeat(1000));
+    let first = bench.connect();
+    first.write(&large[..59_000]);
+    bench.settle();
+    let second = bench.connect();
+    second.write(&large[..59_000]);
+    bench.settle();
+    assert_eq!(answers(&second.read())[0].0, 503, "a large one has no room");
+    for cut in [1, 70, 500] {
+        let third = bench.connect();
+        third.write(&small[..cut]);
+        bench.settle();
+        third.write(&small[cut..]);
+        bench.settle();
+        assert_eq!(answers(&third.read())[0].0, 200, "a small one has");
+    }
+    bench.pass(SECOND + SECOND / 5);
+    let fourth = bench.connect();
+    fourth.write(&large[..59_000]);
+    bench.settle();
+    assert_eq!(answers(&first.read())[0].0, 408, "nothing came of it for a second");
+    assert!(fourth.read().is_empty());
+    fourth.write(&large[59_000..]);
+    bench.settle();
+    assert_eq!(answers(&fourth.read())[0].0, 200);
 }
