@@ -56,13 +56,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let flags =
         flags.into_iter().filter_map(|(name, key, value)| Some(Flag { name, key, value: value.clone()? }));
     let plan = Arc::new(plan(&arguments.configuration, flags.collect())?);
+    let host = Host::new(&plan.server.cores)?;
+    host.check_descriptors()?;
     log::set_up(plan.log.level, plan.log.format);
     log::log_panics();
     log::start_writer()?;
     // First of all, so that a signal never finds a process that does not listen to it.
     let ground = control::Ground::prepare()?;
     let printer = Printer::start()?;
-    let ended = start_and_run(ground, plan, printer.clone());
+    let ended = start_and_run(ground, plan, host, printer.clone());
     remove_socket_file();
     if !matches!(ended, Ok(Ended::BeforeReady | Ended::AtOnce | Ended::ShardLost)) {
         printer.finish(FINISH_TIMEOUT);
@@ -88,8 +90,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
 }
 
-fn start_and_run(mut ground: control::Ground, plan: Arc<Plan>, printer: Printer) -> Result<Ended, Failure> {
-    match ground.while_starting(move || start(plan, printer)) {
+fn start_and_run(
+    mut ground: control::Ground,
+    plan: Arc<Plan>,
+    host: Host,
+    printer: Printer,
+) -> Result<Ended, Failure> {
+    match ground.while_starting(move || start(plan, host, printer)) {
         Some(running) => Ok(control::run(ground, running?)?),
         None => {
             ground.leave();
@@ -99,13 +106,12 @@ fn start_and_run(mut ground: control::Ground, plan: Arc<Plan>, printer: Printer)
 }
 
 /// Everything until the first request can be served. A fault on the command line is found before anything is written.
-fn start(plan: Arc<Plan>, printer: Printer) -> Result<Running, Failure> {
+fn start(plan: Arc<Plan>, host: Host, printer: Printer) -> Result<Running, Failure> {
     if let Some(sentence) = plan.no_effect_yet() {
         emit(line!(Info, "{sentence}"));
     }
     printer.print(format!("ringmill {} serves {}", env!("CARGO_PKG_VERSION"), source(&plan.source)));
 
-    let host = Host::new(&plan.server.cores)?;
     let shards = host.shard_cpus.len();
     let admin = AdminListener::bind(&plan.server.admin)?;
     let mut public: Vec<Vec<Listener>> = Vec::new();
@@ -237,9 +243,9 @@ fn compile_api(plan: &Plan, database: &Path) -> Result<Api, Failure> {
     Err(Failure::Last { above: wrong, last })
 }
 
-/// Connections of the whole host: half of the descriptor limit unless the file says otherwise.
+/// Connections of the whole host, unless the file says otherwise by the descriptor limit.
 fn connections_max(plan: &Plan, host: &Host) -> usize {
-    let auto = usize::try_from(host.descriptors_max / 2).unwrap_or(usize::MAX).clamp(1, CONNECTIONS_AUTO_MAX);
+    let auto = usize::try_from(host.connections_auto()).unwrap_or(usize::MAX).clamp(1, CONNECTIONS_AUTO_MAX);
     plan.http.max_connections.unwrap_or(auto)
 }
 

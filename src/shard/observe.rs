@@ -19,6 +19,10 @@ enum Seldom {
 /// How long a kind of line is held back after one was logged, nanoseconds.
 const SELDOM_NS: u64 = 10_000_000_000;
 
+/// Lines in a second about failures, slow requests and refused connections of one shard. Beyond: dropped and counted. What
+/// `log.access` asks for has no such bound.
+const LINES_PER_SECOND: u32 = 1000;
+
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Muted {
     until_ns: u64,
@@ -47,7 +51,7 @@ impl<A: Ask> ShardService<A> {
             }
             Observation::TooManyConnections { request_id: Some(id) } => {
                 let line = line!(Warn, "A connection was refused: http.max_connections is reached");
-                self.log(reactor, line.with("request_id", id));
+                self.log_within_budget(reactor, line.with("request_id", id));
             }
             Observation::TooManyConnections { request_id: None } => {
                 let line = line!(
@@ -94,6 +98,20 @@ impl<A: Ask> ShardService<A> {
         }
     }
 
+    /// Logs a line that a client can cause as often as it likes, at most [`LINES_PER_SECOND`]; the others count as dropped.
+    fn log_within_budget<D: Driver<Message = Message>>(&mut self, reactor: &mut Reactor<D>, line: Line) {
+        let second = reactor.now().monotonic_ns / 1_000_000_000;
+        if self.lines.0 != second {
+            self.lines = (second, 0);
+        }
+        if self.lines.1 == LINES_PER_SECOND {
+            self.log_dropped += 1;
+            return;
+        }
+        self.lines.1 += 1;
+        self.log(reactor, line);
+    }
+
     fn log<D: Driver<Message = Message>>(&mut self, reactor: &mut Reactor<D>, line: Line) {
         let line = line.at(reactor.now().unix_us);
         if reactor.driver().post(self.control, Message::Log(Box::new(line))).is_err() {
@@ -137,7 +155,11 @@ impl<A: Ask> ShardService<A> {
             Access::All => true,
         };
         let access = wanted.then(|| line!(Info, "{} {status}", asked()));
-        for line in [failure, slow, access].into_iter().flatten() {
+        for line in [failure, slow].into_iter().flatten() {
+            let line = self.with_details(line, answer);
+            self.log_within_budget(reactor, line);
+        }
+        if let Some(line) = access {
             let line = self.with_details(line, answer);
             self.log(reactor, line);
         }

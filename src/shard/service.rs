@@ -110,6 +110,8 @@ pub(super) struct ShardService<A> {
     is_leaving: bool,
     is_degraded: bool,
     pub(super) log_dropped: u64,
+    /// The second, and how many lines a client has caused in it.
+    pub(super) lines: (u64, u32),
     pub(super) muted: [super::observe::Muted; 4],
     /// Set when control asks for it; the shard's loop closes the listeners.
     pub(super) closing: Option<u64>,
@@ -146,6 +148,7 @@ impl<A: Ask> ShardService<A> {
             is_leaving: false,
             is_degraded: false,
             log_dropped: 0,
+            lines: (0, 0),
             muted: Default::default(),
             closing: None,
         }

@@ -40,7 +40,8 @@ fn a_server_whose_output_nobody_reads_serves_and_drains() {
     while std::net::TcpStream::connect(address).is_err() {
         assert!(Instant::now() < deadline, "nobody listens");
     }
-    Client::connect(address).goes_on();
+    // Control answers this when the start is over.
+    assert_eq!(Client::connect(address).get("/metrics").status, 200);
     process.signal(Signal::Terminate);
     assert_eq!(process.exit_code(), Some(0));
     process.complains("Drained; ");

@@ -49,6 +49,8 @@ impl Ring {
             .setup_submit_all()
             .setup_cqsize(sizes.completions)
             .build(sizes.submissions)?;
+        // A profile may allow the setup and forbid what comes then: better found out before anybody connects.
+        ring.submitter().submit()?;
         let buffers = Region::new(sizes.receive_buffers)?;
         // SAFETY: the region is page-aligned, has `receive_buffers` entries, and outlives the ring (see `Drop`).
         unsafe {

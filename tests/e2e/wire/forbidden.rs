@@ -3,7 +3,7 @@
 use crate::server::{Ended, Setup, folder, run_under};
 use std::os::unix::fs::{PermissionsExt, chown};
 
-/// Runs what follows with io_uring_setup(2) answered by EPERM, as the seccomp profile of a container does. In Python, for
+/// Runs what follows with one system call, given by its number, answered by EPERM, as the seccomp profile of a container does. In Python, for
 /// nothing unsafe stands in these tests.
 const WITHOUT_IO_URING: &str = r"
 import ctypes, os, sys
@@ -11,10 +11,10 @@ class Instruction(ctypes.Structure):
     _fields_ = [('code', ctypes.c_ushort), ('jt', ctypes.c_ubyte), ('jf', ctypes.c_ubyte), ('k', ctypes.c_uint)]
 class Program(ctypes.Structure):
     _fields_ = [('len', ctypes.c_ushort), ('filter', ctypes.POINTER(Instruction))]
-IO_URING_SETUP, ERRNO_EPERM, ALLOW = 425, 0x00050001, 0x7fff0000
+FORBIDDEN, ERRNO_EPERM, ALLOW = int(sys.argv[1]), 0x00050001, 0x7fff0000
 instructions = (Instruction * 4)(
     (0x20, 0, 0, 0),                   # the system call's number
-    (0x15, 0, 1, IO_URING_SETUP),
+    (0x15, 0, 1, FORBIDDEN),
     (0x06, 0, 0, ERRNO_EPERM),
     (0x06, 0, 0, ALLOW),
 )
@@ -23,7 +23,7 @@ prctl = ctypes.CDLL(None, use_errno=True).prctl
 assert prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
 program = Program(len(instructions), instructions)
 assert prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program)) == 0, ctypes.get_errno()
-os.execvp(sys.argv[1], sys.argv[1:])
+os.execvp(sys.argv[2], sys.argv[2:])
 ";
 
 /// Nobody and no group, on Debian and others.
@@ -31,10 +31,13 @@ const NOBODY: u32 = 65534;
 
 #[test]
 fn io_uring_forbidden_is_one_sentence_with_the_remedy() {
-    for cores in ["1", "4"] {
+    const SETUP: &str = "425";
+    const ENTER: &str = "426";
+    const REGISTER: &str = "427";
+    for (call, cores) in [(SETUP, "1"), (SETUP, "4"), (ENTER, "2"), (REGISTER, "2")] {
         let folder = folder(&[]);
         let serve = ["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--cores", cores];
-        let ended = run_under(&["python3", "-c", WITHOUT_IO_URING], folder.path(), &serve);
+        let ended = run_under(&["python3", "-c", WITHOUT_IO_URING, call], folder.path(), &serve);
         assert_eq!(ended.code, Some(1), "{}", ended.stderr);
         let line = ended.last_line();
         println!("forbidden: {line}");
@@ -49,6 +52,35 @@ fn io_uring_forbidden_is_one_sentence_with_the_remedy() {
 /// Lines that are not the log's.
 fn beside_the_log(ended: &Ended) -> usize {
     ended.stderr.lines().filter(|line| !line.starts_with('{')).count()
+}
+
+#[test]
+fn with_few_descriptors_it_says_what_to_do_or_serves() {
+    for limit in [3, 6, 8, 12, 20, 28, 40, 48, 64] {
+        let nofile = format!("--nofile={limit}:{limit}");
+        let set = Setup::shards(2).under(&["prlimit", &nofile]);
+        match set.start_or_end() {
+            Ok(mut server) => {
+                assert!(limit >= 48, "{limit} is too few");
+                server.connect().goes_on();
+                assert_eq!(server.term(), Some(0));
+            }
+            Err(ended) => {
+                assert!(limit < 48, "{limit}: {}", ended.stderr);
+                // With so few not even the program can be loaded.
+                if limit > 3 {
+                    assert_eq!(ended.code, Some(1), "{limit}: {}", ended.stderr);
+                    for word in ["descriptors", "ulimit -n", "LimitNOFILE=", "48"] {
+                        assert!(
+                            ended.last_line().contains(word),
+                            "{limit}: no word of {word} in {:?}",
+                            ended.stderr
+                        );
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// An ordinary user with little memory to lock, as containers and old distributions have it: it serves, or says what to do.
