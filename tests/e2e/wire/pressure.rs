@@ -1,7 +1,7 @@
 //! What is not a client but can stop a server all the same: a log that nobody reads, scrapes without end.
 
 use super::peer::{End, Peer};
-use super::{AtEnd, get, run};
+use super::{AtEnd, get, run, wait_until};
 use crate::pipelining::ENDPOINTS;
 use crate::server::{PATIENCE, Setup, Signal};
 use std::io::{ErrorKind, PipeWriter, Write};
@@ -159,4 +159,28 @@ async fn scrape(address: SocketAddr, listener: Listener, is_over: Arc<AtomicBool
         }
     }
     scrapes
+}
+
+#[test]
+fn a_client_does_not_fill_the_log() {
+    const REQUESTS: usize = 20_000;
+    /// Of one core.
+    const LINES_PER_SECOND: usize = 1000;
+    let server = Setup::shards(1).start();
+    let begun = Instant::now();
+    let client = &mut server.connect();
+    for _ in 0..REQUESTS / 100 {
+        client.send(b"BREW /api/data HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100));
+        for _ in 0..100 {
+            assert_eq!(client.read().status, 501);
+        }
+    }
+    // The second in which it began and the one in which it ended count as whole ones.
+    let lines_max = LINES_PER_SECOND * (begun.elapsed().as_secs() as usize + 2);
+    let metrics = server.metrics();
+    let dropped = metrics.value("ringmill_log_dropped_total") as usize;
+    let told = || server.log().iter().filter(|line| line.contains("was answered with 501")).count();
+    wait_until("every line is there or counted", || told() + dropped == REQUESTS);
+    println!("pressure: {} lines, {dropped} dropped", told());
+    assert!(told() <= lines_max, "{} lines, at most {lines_max} were allowed", told());
 }
