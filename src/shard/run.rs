@@ -132,7 +132,7 @@ fn bounds(plan: &Plan, shards: usize) -> Bounds {
             .max(http.max_body_bytes + FILL_BYTES),
         output_bytes_max: (OUTPUT_HOST_BYTES_MAX / shards).max(SHARD_BYTES_MIN),
         input_bytes_max: (INPUT_HOST_BYTES_MAX / shards).max(SHARD_BYTES_MIN),
-        wait_timeout_ns: ns(plan.database.wait_timeout),
+        wait_timeout_ns: ns(plan.database.wait_timeout.min(http.request_timeout)),
         observe: if plan.log.access == Access::Off { Observe::Exceptions } else { Observe::All },
         slow_ns: slow_ns(plan),
     }

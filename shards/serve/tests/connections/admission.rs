@@ -101,29 +101,77 @@ fn bodies_wait_whole_however_they_came() {
         )
         .into_bytes()
     };
+    let followers = [get("/b"), get("/c")].concat();
     for length in [1, 3000, FILL_BYTES + 1, 3 * FILL_BYTES] {
         let body = "x".repeat(length);
         for request in [post("/room0", &body), chunked("/room0", &body)] {
             for cut in [request.len(), request.len() - 1, 40] {
-                let mut bench = with_room(1);
-                let [a, b] = [(); 2].map(|()| bench.connect());
-                a.write(&get("/room0a"));
-                bench.settle();
-                b.write(&request[..cut]);
-                bench.settle();
-                b.write(&request[cut..]);
-                b.write(&[get("/b"), get("/c")].concat());
-                b.end();
-                bench.settle();
-                assert_eq!(bench.server.service.seen.len(), 1);
-                answer_all(&mut bench);
-                let expected = [format!("POST /room0 {body}"), "GET /b ".to_owned(), "GET /c ".to_owned()];
-                assert_eq!(bodies(&b.read()), expected, "{length} bytes, cut at {cut}");
-                a.end();
-                bench.assert_clean();
+                for (with, later) in [(&[][..], &[][..]), (&followers, &[]), (&[], &followers)] {
+                    let mut bench = with_room(1);
+                    let [a, b] = [(); 2].map(|()| bench.connect());
+                    a.write(&get("/room0a"));
+                    bench.settle();
+                    b.write(&request[..cut]);
+                    bench.settle();
+                    b.write(&request[cut..]);
+                    b.write(with);
+                    bench.settle();
+                    b.write(later);
+                    b.end();
+                    bench.settle();
+                    assert_eq!(bench.server.service.seen.len(), 1);
+                    answer_all(&mut bench);
+                    let mut expected = vec![format!("POST /room0 {body}")];
+                    if !(with.is_empty() && later.is_empty()) {
+                        expected.extend(["GET /b ".to_owned(), "GET /c ".to_owned()]);
+                    }
+                    assert_eq!(bodies(&b.read()), expected, "{length} bytes, cut at {cut}");
+                    a.end();
+                    bench.assert_clean();
+                }
             }
         }
     }
+}
+
+#[test]
+fn newcomers_go_behind_and_a_place_of_the_table_that_is_used_again_has_no_turn() {
+    let mut bench = with_room(1);
+    let [a, b, c, d] = [(); 4].map(|()| bench.connect());
+    for (peer, name) in [(&a, "a"), (&b, "b"), (&c, "c")] {
+        peer.write(&get(&format!("/room0{name}")));
+        bench.settle();
+    }
+    b.reset();
+    bench.settle();
+    let e = bench.connect();
+    e.write(&get("/room0e"));
+    bench.settle();
+    // Arrives in the turn in which there is room.
+    d.write(&get("/room0d"));
+    assert_eq!(answer_all(&mut bench), ["a", "c", "e", "d"]);
+    for peer in [a, c, d, e] {
+        peer.end();
+    }
+    bench.assert_clean();
+}
+
+#[test]
+fn a_request_that_waited_counts_once_and_may_be_the_last() {
+    let mut bounds = crate::bench::bounds();
+    bounds.requests_max = 3;
+    let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
+    bench.server.service.room = [1; 2];
+    let [a, b, c] = [(); 3].map(|()| bench.connect());
+    a.write(&get("/room0a"));
+    bench.settle();
+    b.write(&[get("/room0b"), get("/room0c"), get("/room0d"), get("/room0e")].concat());
+    c.write(b"GET /room0f HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    bench.settle();
+    answer_all(&mut bench);
+    assert_eq!(bodies(&b.read()), ["GET /room0b ", "GET /room0c ", "GET /room0d "]);
+    assert_eq!(bodies(&c.read()), ["GET /room0f "]);
+    assert!(b.is_ended() && c.is_ended() && !a.is_ended());
 }
 
 #[test]
