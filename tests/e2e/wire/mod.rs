@@ -10,6 +10,7 @@ mod draining;
 mod floods;
 mod forbidden;
 mod ghosts;
+mod overload;
 mod peer;
 mod pressure;
 
