@@ -22,8 +22,8 @@ pub struct Request<'a> {
     pub fields: Fields<'a>,
     /// Microseconds since 1970: what `on_create` and `on_write` columns get.
     pub now_unix_us: i64,
-    /// From a source that nobody can predict: a generated UUID is made of it.
-    pub random: u128,
+    /// From a source that nobody can predict: a generated UUID is made of it. Drawn from only when there is one to make.
+    pub random: &'a dyn Fn() -> u128,
 }
 
 /// Shows each field's name and value to the function given. A visit rather than an iterator, so that a request borrows its

@@ -288,17 +288,16 @@ impl Templates {
     }
 }
 
-/// A request brings chance for one UUID; further ones are the schema's DEFAULT, as is everything not named here.
+/// What is not named here is the schema's DEFAULT.
 fn inserted(table: &plan::Table) -> Vec<(ColumnIndex, Source)> {
-    let first_uuid = table.columns.iter().position(|column| column.generated == Some(Generated::Uuid));
     let source = |index: ColumnIndex| {
         let column = &table.columns[index];
         match column.generated {
             None if !column.read_only => Some(Source::Client),
             None if column.rules.default.is_some() => Some(Source::Default),
             Some(Generated::OnCreate | Generated::OnWrite) => Some(Source::Now),
-            Some(Generated::Uuid) if first_uuid == Some(index) => Some(Source::Random),
-            None | Some(Generated::Uuid | Generated::Identity) => None,
+            Some(Generated::Uuid) => Some(Source::Random),
+            None | Some(Generated::Identity) => None,
         }
     };
     (0..table.columns.len()).filter_map(|index| Some((index, source(index)?))).collect()

@@ -57,7 +57,7 @@ impl Table {
                 Source::Client => values[*column].take().unwrap_or_else(default),
                 Source::Default => default(),
                 Source::Now => instant(rule.kind, request.now_unix_us),
-                Source::Random => Value::Text(convert::uuid_of(request.random)),
+                Source::Random => Value::Text(convert::uuid_of((request.random)())),
             }
         };
         let parameters = self.inserted.iter().map(parameter).collect();

@@ -10,7 +10,7 @@ use crate::control::log::{self, FINISH_TIMEOUT, emit, line};
 use crate::control::{self, Ended, Host, Printer, Running};
 use crate::shard::{Message, Routes, STORE_LANE_MAX, Seed, StoreAnswers, spawn};
 use ringmill_mesh::{Mesh, Places, Waker};
-use ringmill_reactor::{Fd, Listener};
+use ringmill_reactor::{Fd, Listener, SEED_BYTES};
 use ringmill_sqlite::{Compiler, Options, Store};
 use std::path::Path;
 use std::process::ExitCode;
@@ -252,9 +252,9 @@ fn connections_max(plan: &Plan, host: &Host) -> usize {
 /// What "auto" comes to at most, should there be no descriptor limit.
 const CONNECTIONS_AUTO_MAX: usize = 1_000_000;
 
-fn random_seed() -> Result<u64, Failure> {
-    let mut bytes = [0; 8];
+fn random_seed() -> Result<[u8; SEED_BYTES], Failure> {
+    let mut bytes = [0; SEED_BYTES];
     let mut source = std::fs::File::open("/dev/urandom")?;
     std::io::Read::read_exact(&mut source, &mut bytes)?;
-    Ok(u64::from_ne_bytes(bytes))
+    Ok(bytes)
 }

@@ -6,7 +6,7 @@ use crate::api::Api;
 use crate::config::plan::{Access, Plan};
 use ringmill_http1::Limits;
 use ringmill_mesh::{Places, Port, Seat};
-use ringmill_reactor::{Fd, Reactor, StartError, Uring, pin_to};
+use ringmill_reactor::{Fd, Reactor, SEED_BYTES, StartError, Uring, pin_to};
 use ringmill_serve::{
     BODIES_BYTES_MAX, Bounds, FILL_BYTES, INPUT_HOST_BYTES_MAX, OUTPUT_HOST_BYTES_MAX, Observe,
     SHARD_BYTES_MIN, Server,
@@ -38,8 +38,8 @@ pub struct Seed<A> {
     pub plan: Arc<Plan>,
     /// Places for connections, of all shards.
     pub places: Arc<Places>,
-    /// For randomness.
-    pub seed: u64,
+    /// For randomness: secret, and another one for each shard.
+    pub seed: [u8; SEED_BYTES],
 }
 
 type Driver = Uring<Port<Message>>;

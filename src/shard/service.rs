@@ -11,6 +11,7 @@ use ringmill_serve::{
 };
 use ringmill_sqlite::{Error, Reply as Stored};
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -254,7 +255,7 @@ fn api_request<'a>(
     body: &'a [u8],
     fields: crate::api::Fields<'a>,
     now_unix_us: u64,
-    random: u128,
+    random: &'a dyn Fn() -> u128,
 ) -> crate::api::Request<'a> {
     crate::api::Request {
         method: head.method,
@@ -301,14 +302,17 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
             }
         }
         let now = context.reactor.now();
-        let driver = context.reactor.driver();
-        let random = u128::from(driver.random()) << 64 | u128::from(driver.random());
+        let driver = RefCell::new(context.reactor.driver());
+        let random = || {
+            let mut driver = driver.borrow_mut();
+            u128::from(driver.random()) << 64 | u128::from(driver.random())
+        };
         let visit = |each: &mut dyn FnMut(&str, &[u8])| {
             for (name, value) in head.fields() {
                 each(name, value);
             }
         };
-        let asked = api_request(head, request.body, &visit, now.unix_us, random);
+        let asked = api_request(head, request.body, &visit, now.unix_us, &random);
         match self.api.begin(&found, &asked) {
             Begin::Constant(index) => {
                 let (status, rendered) = &self.constants.api[index];

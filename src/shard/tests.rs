@@ -2,7 +2,9 @@
 
 use super::{Ask, Message, StoreAnswers};
 use ringmill_mesh::{Mesh, Waker};
-use ringmill_reactor::{Driver, End, Errno, Fd, Handler, ListenerId, Mail, Now, Reactor, SocketId, Uring};
+use ringmill_reactor::{
+    Driver, End, Errno, Fd, Handler, ListenerId, Mail, Now, Reactor, SEED_BYTES, SocketId, Uring,
+};
 use ringmill_sqlite::{Class, Job, Options, Statement, Store, Value};
 
 #[derive(Default)]
@@ -37,7 +39,7 @@ fn a_reply_of_the_store_wakes_a_sleeping_shard() {
     })
     .unwrap();
     let handle = store.handle();
-    let mut reactor = Reactor::new(Uring::new(mesh.seat(0).adopt(), 0).unwrap());
+    let mut reactor = Reactor::new(Uring::new(mesh.seat(0).adopt(), [0; SEED_BYTES]).unwrap());
     let mut replies = Replies::default();
     for ticket in 0..JOBS {
         let class = [Class::Read, Class::ReadByKey, Class::Write][ticket as usize % 3];

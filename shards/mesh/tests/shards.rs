@@ -2,7 +2,8 @@
 
 use ringmill_mesh::{Mesh, Port, Waker};
 use ringmill_reactor::{
-    Driver, End, Errno, Fd, Handler, ListenerId, Mail, Now, Reactor, SocketId, Uring, Wait, listen,
+    Driver, End, Errno, Fd, Handler, ListenerId, Mail, Now, Reactor, SEED_BYTES, SocketId, Uring, Wait,
+    listen,
 };
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -72,7 +73,9 @@ impl<D: Driver<Message = Note>> Handler<D> for Echo {
 }
 
 fn core(mesh: &Arc<Mesh<Note>>, index: usize) -> Core {
-    Reactor::new(Uring::new(mesh.seat(index).adopt(), index as u64).expect("io_uring works on this host"))
+    Reactor::new(
+        Uring::new(mesh.seat(index).adopt(), [index as u8; SEED_BYTES]).expect("io_uring works on this host"),
+    )
 }
 
 /// Runs a shard on its own thread until it is told to stop.

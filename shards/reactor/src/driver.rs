@@ -174,7 +174,7 @@ pub trait Driver {
 
     /// Both clocks.
     fn now(&mut self) -> Now;
-    /// A number from the shard's seeded source.
+    /// A number from the shard's seeded source. The real driver's cannot be foreseen by who does not know the seed.
     fn random(&mut self) -> u64;
     /// Which of `count` (at least 1) ready tasks runs next. The real driver says 0: first come, first served.
     fn choose(&mut self, count: usize) -> usize;

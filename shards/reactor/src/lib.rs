@@ -36,4 +36,4 @@ pub use syscalls::give_memory_back;
 pub use tasks::{Tasks, Waiter, Waiters};
 pub use timers::{TimerId, Timers};
 pub use turn::{Handler, ListenerId, Reactor, Turns};
-pub use uring::{StartError, Uring};
+pub use uring::{SEED_BYTES, StartError, Uring};

@@ -7,6 +7,8 @@ use crate::driver::{
 };
 use crate::ring::{BUFFER_GROUP, EnterWait, Pressure, Ring};
 use crate::syscalls;
+use chacha20::ChaCha12Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 use io_uring::{cqueue, opcode, squeue, types};
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -74,6 +76,9 @@ impl std::fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
+/// Bytes of a seed for [`Uring::new`].
+pub const SEED_BYTES: usize = 32;
+
 /// The io_uring driver. `P` leads to the other cores and threads.
 pub struct Uring<P: Peers> {
     ring: Ring,
@@ -84,7 +89,7 @@ pub struct Uring<P: Peers> {
     /// Buffers being filled, by slot: the kernel writes to them until the completion. Few at a time.
     filling: BTreeMap<u32, Vec<u8>>,
     left_over: bool,
-    random_state: u64,
+    random: ChaCha12Rng,
     /// The last [`Driver::now`].
     now_ns: u64,
     /// Wall clock minus monotonic clock, and until when that is believed.
@@ -93,13 +98,18 @@ pub struct Uring<P: Peers> {
 }
 
 impl<P: Peers> Uring<P> {
-    /// Makes the ring. To be called on the thread that will turn it. `seed` is for [`Driver::random`].
-    pub fn new(peers: P, seed: u64) -> Result<Uring<P>, StartError> {
+    /// Makes the ring. To be called on the thread that will turn it. `seed` is for [`Driver::random`]: who
+    /// knows it knows all its numbers.
+    pub fn new(peers: P, seed: [u8; SEED_BYTES]) -> Result<Uring<P>, StartError> {
         Uring::with_sizes(peers, seed, RingSizes::default())
     }
 
     /// As [`Uring::new`], with a ring of other sizes.
-    pub fn with_sizes(mut peers: P, seed: u64, sizes: RingSizes) -> Result<Uring<P>, StartError> {
+    pub fn with_sizes(
+        mut peers: P,
+        seed: [u8; SEED_BYTES],
+        sizes: RingSizes,
+    ) -> Result<Uring<P>, StartError> {
         let started = std::time::Instant::now();
         let ring = loop {
             match Ring::new(sizes) {
@@ -129,7 +139,7 @@ impl<P: Peers> Uring<P> {
             sending: Vec::new(),
             filling: BTreeMap::new(),
             left_over: false,
-            random_state: seed,
+            random: ChaCha12Rng::from_seed(seed),
             now_ns: 0,
             wall_offset_us: 0,
             wall_until_ns: 0,
@@ -202,12 +212,8 @@ impl<P: Peers> Driver for Uring<P> {
     }
 
     fn random(&mut self) -> u64 {
-        // SplitMix64 (Steele, Lea, Flood 2014).
-        self.random_state = self.random_state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random_state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        // A cipher rather than a quick mixer: clients see ids that are made of it, and must not foresee the next ones.
+        self.random.next_u64()
     }
 
     fn choose(&mut self, _count: usize) -> usize {

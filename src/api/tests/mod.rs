@@ -143,6 +143,7 @@ fn begin(api: &Api, method: Method, target: &str, content_type: Option<&str>, bo
         None => (target, None),
     };
     let Some(found) = api.find(path) else { return Begin::Answer(api.no_route(method)) };
+    let drawn = std::cell::Cell::new(RANDOM);
     let request = Request {
         method,
         query,
@@ -153,7 +154,8 @@ fn begin(api: &Api, method: Method, target: &str, content_type: Option<&str>, bo
             visit("X-Many", b"a, b");
         },
         now_unix_us: NOW_UNIX_US,
-        random: RANDOM,
+        // Another number each time.
+        random: &|| drawn.replace(!drawn.get()),
     };
     api.begin(&found, &request)
 }

@@ -168,7 +168,7 @@ fn references() {
     let row: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(row["id"], id);
     assert_eq!((&row["made"], &row["kept"]), (&"2026-11-24T02:00:00.123456Z".into(), &"yes".into()));
-    let token = row["token"].as_str().expect("a second identifier of the schema's own making");
+    let token = row["token"].as_str().expect("a second identifier");
     assert_eq!((token.len(), token.as_bytes()[14], token == id), (36, b'4', false));
     assert!(matches!(token.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{token}");
 
@@ -216,4 +216,31 @@ fn the_time_of_a_write() {
     let Some(Value::Text(changed)) = query(&served, "SELECT changed FROM owners").pop() else { panic!() };
     assert_ne!(changed, after);
     assert!(changed.len() == now.len() && changed.ends_with("000Z"), "{changed}");
+}
+
+#[test]
+fn chance_is_drawn_only_for_what_is_made_of_it() {
+    let served = Served::of(FILE);
+    let drawn = std::cell::Cell::new(0);
+    let draws = |method, path: &str, body: &str| {
+        let found = served.api.find(path).expect("a route");
+        drawn.set(0);
+        let request = crate::api::Request {
+            method,
+            query: None,
+            content_type: super::JSON.map(str::as_bytes),
+            body: body.as_bytes(),
+            fields: &|_| (),
+            now_unix_us: super::NOW_UNIX_US,
+            random: &|| {
+                drawn.set(drawn.get() + 1);
+                0
+            },
+        };
+        assert!(matches!(served.api.begin(&found, &request), crate::api::Begin::Ask { .. }));
+        drawn.get()
+    };
+    assert_eq!(draws(Get, "/members", ""), 0);
+    assert_eq!(draws(Post, "/owners", r#"{"nick":"x"}"#), 0);
+    assert_eq!(draws(Post, "/members", "{}"), 2);
 }

@@ -47,7 +47,7 @@ impl Door {
             body: body.as_bytes(),
             fields: &|_| (),
             now_unix_us,
-            random: 0,
+            random: &|| 0,
         };
         match self.api.begin(&self.found, &request) {
             Begin::Ask { mut job, .. } if job.statements.len() == 1 => Ok(job.statements.remove(0)),

@@ -2,8 +2,8 @@
 
 use ringmill_reactor::bounds::RingSizes;
 use ringmill_reactor::{
-    Doorbell, Driver, End, Errno, Fd, Handler, ListenerId, Mail, Now, Peers, Pressure, Reactor, SocketId,
-    Troubles, Uring, listen,
+    Doorbell, Driver, End, Errno, Fd, Handler, ListenerId, Mail, Now, Peers, Pressure, Reactor, SEED_BYTES,
+    SocketId, Troubles, Uring, listen,
 };
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A core without others.
-struct Alone;
+pub(crate) struct Alone;
 
 impl Peers for Alone {
     type Message = ();
@@ -173,7 +173,8 @@ impl Loop {
         let stopped = is_stopped.clone();
         let thread = std::thread::spawn(move || {
             let mut echo = echo();
-            let driver = Uring::with_sizes(Alone, 1, sizes).expect("io_uring works on this host");
+            let driver =
+                Uring::with_sizes(Alone, [1; SEED_BYTES], sizes).expect("io_uring works on this host");
             let mut reactor = Reactor::new(driver);
             let listener = reactor.add_listener(listener.into_fd());
             while !stopped.load(Ordering::Relaxed) {

@@ -3,8 +3,9 @@
 
 mod echo;
 
-use echo::{Echo, Loop, connect, exchange};
+use echo::{Alone, Echo, Loop, connect, exchange};
 use ringmill_reactor::bounds::RingSizes;
+use ringmill_reactor::{Driver, SEED_BYTES, Uring};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
@@ -152,4 +153,31 @@ fn fills_bring_every_byte_in_order() {
     let end = server.stop();
     assert!(end.fills > 0, "{end:?}");
     assert_eq!(end.sockets, 0, "{end:?}");
+}
+
+/// Who has seen a number cannot work out the next one, as he could if a counter were only mixed (SplitMix64).
+#[test]
+fn chance_is_the_seeds_and_cannot_be_foreseen() {
+    let numbers = |seed: u8| {
+        let mut driver =
+            Uring::with_sizes(Alone, [seed; SEED_BYTES], SMALL).expect("io_uring works on this host");
+        [driver.random(), driver.random(), driver.random()]
+    };
+    let seen = numbers(1);
+    assert_eq!(numbers(1), seen);
+    assert_ne!(numbers(2), seen);
+    let mix = |z: u64| {
+        let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    };
+    let unmix = |z: u64| {
+        let z = (z ^ z >> 31 ^ z >> 62).wrapping_mul(0x3196_42b2_d24d_8ec3);
+        let z = (z ^ z >> 27 ^ z >> 54).wrapping_mul(0x96de_1b17_3f11_9089);
+        z ^ z >> 30 ^ z >> 60
+    };
+    for pair in seen.windows(2) {
+        assert_eq!(mix(unmix(pair[0])), pair[0]);
+        assert_ne!(mix(unmix(pair[0]).wrapping_add(0x9e37_79b9_7f4a_7c15)), pair[1]);
+    }
 }
