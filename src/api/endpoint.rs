@@ -8,6 +8,7 @@ use ringmill_http1::Method;
 use ringmill_sqlite::{Class, Job, Rows, Statement, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::body::Slots;
 use super::convert::Rule;
@@ -29,6 +30,8 @@ pub(super) struct SqlEndpoint {
     parameters: Vec<Parameter>,
     /// The parameter of each number in the statement.
     used: Vec<usize>,
+    /// `None`: as long as any statement may run.
+    timeout: Option<Duration>,
     shape: Shape,
     status: u16,
     /// `None`: the shape itself.
@@ -84,6 +87,7 @@ impl SqlEndpoint {
             verb: sql_text::verb(&endpoint.sql),
             parameters,
             used,
+            timeout: endpoint.timeout,
             shape: endpoint.shape,
             status: endpoint.status.unwrap_or(200),
             reply,
@@ -128,7 +132,7 @@ impl SqlEndpoint {
         let class = self.class();
         let parameters = self.used.iter().map(|index| values[*index].clone()).collect();
         let statements = vec![Statement { sql: self.statement.clone(), parameters }];
-        Ok((Job { class, statements }, Asked::Sql))
+        Ok((Job { class, statements, statement_timeout: self.timeout }, Asked::Sql))
     }
 
     pub(super) fn class(&self) -> Class {

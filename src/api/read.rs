@@ -32,7 +32,7 @@ impl Table {
         if let Some(count) = &self.statements.count {
             statements.push(Statement { sql: count.clone(), parameters: Vec::new() });
         }
-        Ok((Job { class: Class::Read, statements }, Asked::List { page, per_page }))
+        Ok((Job::new(Class::Read, statements), Asked::List { page, per_page }))
     }
 
     pub(super) fn finish_list(&self, page: i64, per_page: i64, results: &[Rows]) -> Answer {
@@ -54,7 +54,7 @@ impl Table {
     pub(super) fn begin_get(&self, found: &Found<'_>) -> Question {
         let parameters = self.key_of(found).ok_or_else(|| self.not_found())?;
         let statements = vec![Statement { sql: self.statements.get.clone(), parameters }];
-        Ok((Job { class: Class::ReadByKey, statements }, Asked::Get))
+        Ok((Job::new(Class::ReadByKey, statements), Asked::Get))
     }
 
     pub(super) fn finish_get(&self, results: &[Rows]) -> Answer {

@@ -62,7 +62,7 @@ impl Table {
         };
         let parameters = self.inserted.iter().map(parameter).collect();
         let statements = vec![Statement { sql: self.statements.insert.clone(), parameters }];
-        Ok((Job { class: Class::Write, statements }, Asked::Create { referring }))
+        Ok((Job::new(Class::Write, statements), Asked::Create { referring }))
     }
 
     pub(super) fn finish_create(&self, results: &[Rows]) -> Answer {
@@ -118,7 +118,7 @@ impl Table {
     ) -> (Job, Vec<ColumnIndex>, Change) {
         let get = Statement { sql: self.statements.get_guarded.clone(), parameters: key.to_vec() };
         if set.iter().all(Option::is_none) {
-            return (Job { class: Class::ReadByKey, statements: vec![get] }, Vec::new(), Change::Nothing);
+            return (Job::new(Class::ReadByKey, vec![get]), Vec::new(), Change::Nothing);
         }
         let referring = self.referring(set.iter().enumerate().map(|(index, value)| (index, value.as_ref())));
         let mut parameters = Vec::new();
@@ -143,7 +143,7 @@ impl Table {
             }
             vec![Statement { sql: self.statements.update_guarded.clone(), parameters }, get]
         };
-        (Job { class: Class::Write, statements }, referring, Change::Some)
+        (Job::new(Class::Write, statements), referring, Change::Some)
     }
 
     pub(super) fn finish_update(
@@ -191,7 +191,7 @@ impl Table {
     pub(super) fn begin_delete(&self, found: &Found<'_>) -> Question {
         let parameters = self.key_of(found).ok_or_else(|| self.not_found())?;
         let statements = vec![Statement { sql: self.statements.delete.clone(), parameters }];
-        Ok((Job { class: Class::Write, statements }, Asked::Delete))
+        Ok((Job::new(Class::Write, statements), Asked::Delete))
     }
 
     pub(super) fn finish_delete(&self, results: &[Rows]) -> Answer {

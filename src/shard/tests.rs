@@ -46,7 +46,7 @@ fn a_reply_of_the_store_wakes_a_sleeping_shard() {
         // Slow enough that the shard is asleep by the time the reply comes.
         let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500) SELECT ?1 + 0 * sum(i) FROM n";
         let statement = Statement { sql: sql.into(), parameters: vec![Value::Integer(ticket as i64)] };
-        handle.ask(0, ticket, None, Job { class, statements: vec![statement] }).unwrap();
+        handle.ask(0, ticket, None, Job::new(class, vec![statement])).unwrap();
         while replies.0.len() as u64 <= ticket {
             reactor.turn(&mut replies);
         }

@@ -127,3 +127,64 @@ fn sql_endpoints_take_parameters_from_path_query_and_body() {
     round.ask("POST", "/rename/9?name=Rob", None).is(404, r#"{"error":"Not found"}"#);
     round.get("/api/user/2").is(200, r#"{"id":2,"name":"Rob","email":"bo@example.com"}"#);
 }
+
+/// What never ends by itself, and what ends after a while.
+const LONG: &str = r#"
+[endpoints.endless]
+path = "/endless"
+timeout = "300ms"
+sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS n FROM n"
+shape = "row"
+
+[endpoints.endless_write]
+methods = ["POST"]
+path = "/endless"
+timeout = "300ms"
+sql = """
+INSERT INTO users (name, email) SELECT 'x', max(i) FROM
+(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n)"""
+
+[endpoints.patient]
+path = "/patient"
+timeout = "25s"
+sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000) SELECT max(i) FROM n"
+shape = "value"
+
+[endpoints.impatient]
+path = "/impatient"
+sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000) SELECT max(i) FROM n"
+shape = "value"
+"#;
+
+#[test]
+fn an_endpoint_ends_after_its_own_timeout_and_others_go_on() {
+    let unavailable = r#"{"error":"Service unavailable"}"#;
+    let server = Setup::shards(2)
+        .and(LONG)
+        .set("database.statement_timeout", "1h")
+        .set("http.request_timeout", "1h")
+        .set("database.wait_timeout", "20s")
+        .start();
+    let round = &mut server.round();
+    let ada = r#"{"name":"ada","email":"ada@example.com"}"#;
+    for method in ["GET", "POST"] {
+        let mut waiting = server.connect();
+        waiting.send(format!("{method} /endless HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"));
+        round.get("/api/data").is(200, r#"{"data":"Your data here"}"#);
+        assert_eq!(round.get("/api/users").status, 200);
+        waiting.read().is(503, unavailable).has("Retry-After", Some("1"));
+        let line = server.log_line("of the timeout", |line| {
+            line["route"] == "/endless"
+                && line["status"] == 503
+                && line["message"].as_str().is_some_and(|m| m.contains(method))
+        });
+        assert_eq!(line["cause"], "the statement ran longer than its timeout");
+    }
+    // The writer is free again, and nothing is left of what was ended.
+    assert_eq!(round.ask("POST", "/api/users", Some(ada)).status, 201);
+    assert_eq!(round.get("/api/users").json()["total"], 1);
+
+    let server = Setup::shards(1).and(LONG).set("database.statement_timeout", "20ms").start();
+    server.connect().get("/patient").is(200, "3000000");
+    server.connect().get("/impatient").is(503, unavailable);
+}

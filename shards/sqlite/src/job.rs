@@ -2,6 +2,7 @@
 
 use crate::Value;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One statement with its parameters, bound by position (`?1`, `?2`, …). `sql` is shared, since it stems from the plan;
 /// it is prepared once per thread and kept.
@@ -32,6 +33,15 @@ pub struct Job {
     pub class: Class,
     /// In order. At most [`crate::STATEMENTS_MAX`].
     pub statements: Vec<Statement>,
+    /// How long each of them may run; `None`: as long as [`crate::Options::statement_timeout`] says.
+    pub statement_timeout: Option<Duration>,
+}
+
+impl Job {
+    /// With the store's own timeout.
+    pub fn new(class: Class, statements: Vec<Statement>) -> Job {
+        Job { class, statements, statement_timeout: None }
+    }
 }
 
 /// What the asker calls its job: returned with the reply, opaque here.
@@ -71,7 +81,7 @@ pub enum Error {
         /// For the log.
         detail: String,
     },
-    /// It ran longer than `statement_timeout`; nothing was done.
+    /// It ran longer than its `statement_timeout`; nothing was done.
     Timeout,
     /// The result was larger than `reply_bytes_max`; nothing was done.
     TooLarge,

@@ -56,7 +56,7 @@ impl Reader {
         let link = self.seat.reopened(&mut self.link, Link::open_reader)?;
         if let [_] = &task.job.statements[..] {
             // A single statement is its own snapshot.
-            return run::statements(link, bounds, &task.job.statements);
+            return run::statements(link, bounds, &task.job);
         }
         let rows = snapshot(link, bounds, task);
         if !link.is_autocommit() && link.own(Own::Rollback).is_err() {
@@ -68,7 +68,7 @@ impl Reader {
 
 fn snapshot(link: &Link, bounds: Bounds, task: &Task) -> Result<Vec<Rows>, Error> {
     link.own(Own::Begin).map_err(fault::error)?;
-    let rows = run::statements(link, bounds, &task.job.statements)?;
+    let rows = run::statements(link, bounds, &task.job)?;
     link.own(Own::Commit).map_err(fault::error)?;
     Ok(rows)
 }

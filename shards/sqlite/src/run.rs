@@ -1,7 +1,7 @@
 //! Runs a job's statements on a connection and collects their rows.
 
 use crate::link::{Link, OWN_MARK};
-use crate::{Error, Rows, Statement, Value, fault};
+use crate::{Error, Job, Rows, Statement, Value, fault};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ pub(crate) enum Access {
     Write,
 }
 
-/// The bounds of a job.
+/// The bounds of a job that names none of its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) access: Access,
@@ -20,15 +20,17 @@ pub(crate) struct Bounds {
     pub(crate) reply_bytes_max: usize,
 }
 
-/// Runs the statements in order; the transaction around them is the caller's.
-pub(crate) fn statements(link: &Link, bounds: Bounds, statements: &[Statement]) -> Result<Vec<Rows>, Error> {
+/// Runs the job's statements in order; the transaction around them is the caller's.
+pub(crate) fn statements(link: &Link, bounds: Bounds, job: &Job) -> Result<Vec<Rows>, Error> {
+    let statements = &job.statements;
     if statements.len() > crate::STATEMENTS_MAX {
         return Err(Error::Statement { detail: format!("more than {} statements", crate::STATEMENTS_MAX) });
     }
+    let timeout = job.statement_timeout.unwrap_or(bounds.statement_timeout);
     let mut bytes_left = bounds.reply_bytes_max;
     let mut replies = Vec::with_capacity(statements.len());
     for statement in statements {
-        let until = Instant::now() + bounds.statement_timeout;
+        let until = Instant::now() + timeout;
         let rows = link
             .as_job(Some(until), |connection| one(connection, bounds.access, statement, &mut bytes_left))?;
         replies.push(rows);

@@ -207,7 +207,7 @@ impl Writer {
             reply_bytes_max: self.seat.reply_bytes_max,
         };
         link.own(Own::Savepoint).map_err(fault::error)?;
-        let reply = run::statements(link, bounds, &task.job.statements);
+        let reply = run::statements(link, bounds, &task.job);
         let released = match &reply {
             Ok(_) => link.own(Own::Release),
             Err(_) if link.is_autocommit() => Ok(()),

@@ -85,7 +85,7 @@ impl Bench {
 fn insert(id: i64) -> Job {
     let statement =
         Statement { sql: "INSERT INTO t VALUES (?1)".into(), parameters: vec![Value::Integer(id)] };
-    Job { class: Class::Write, statements: vec![statement] }
+    Job::new(Class::Write, vec![statement])
 }
 
 /// The rule: when an answer leaves, all that was written to the log before is synced. Says how many answers there were.

@@ -25,6 +25,24 @@ fn quick(options: &mut Options) {
 }
 
 #[test]
+fn a_job_may_name_a_timeout_of_its_own() {
+    let within = |milliseconds| Some(Duration::from_millis(milliseconds));
+    let mut bench = Bench::new(USERS, |options| options.statement_timeout = PATIENCE);
+    for class in [Class::Read, Class::ReadByKey, Class::Write] {
+        let job = Job { statement_timeout: within(30), ..Job::new(class, vec![statement(ENDLESS, vec![])]) };
+        assert_eq!(bench.ask(job), Err(Error::Timeout), "{class:?}");
+    }
+    // Each statement has all of it; and it may be more than the store's.
+    let mut bench = Bench::new(USERS, |options| options.statement_timeout = Duration::from_millis(1));
+    let long =
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200000) SELECT max(i) FROM n";
+    assert_eq!(bench.ask(read(long, vec![])), Err(Error::Timeout));
+    let job = Job::new(Class::Read, vec![statement(long, vec![]), statement(long, vec![])]);
+    let job = Job { statement_timeout: Some(PATIENCE), ..job };
+    assert_eq!(bench.ask(job).unwrap()[1].cells, [Value::Integer(200_000)]);
+}
+
+#[test]
 fn values_survive_the_round_trip() {
     let mut bench = Bench::new(&["CREATE TABLE t (v)"], plain);
     for value in [
@@ -58,16 +76,16 @@ fn rows_changed_are_the_statements_own() {
     for id in 1..=3 {
         bench.ask(insert(id, &format!("{id}@x"))).unwrap();
     }
-    let all = Job {
-        class: Class::Write,
-        statements: vec![
+    let all = Job::new(
+        Class::Write,
+        vec![
             statement("UPDATE users SET age = 1", vec![]),
             statement("SELECT count(*) FROM users", vec![]),
             statement("DELETE FROM users WHERE id > 100", vec![]),
             statement("CREATE TABLE other (id)", vec![]),
             statement("DELETE FROM users WHERE id >= 2 RETURNING id", vec![]),
         ],
-    };
+    );
     let changed: Vec<usize> = bench.ask(all).unwrap().iter().map(|rows| rows.changed).collect();
     assert_eq!(changed, [3, 0, 0, 0, 2]);
 }
@@ -103,20 +121,20 @@ fn errors() {
     let too_few = bench.ask(write("SELECT ?1, ?2", vec![Value::Null]));
     assert!(matches!(too_few, Err(Error::Statement { .. })), "{too_few:?}");
     let too_many = vec![statement("SELECT 1", vec![]); STATEMENTS_MAX + 1];
-    let too_many = bench.ask(Job { class: Class::Read, statements: too_many });
+    let too_many = bench.ask(Job::new(Class::Read, too_many));
     assert!(matches!(too_many, Err(Error::Statement { .. })), "{too_many:?}");
 }
 
 #[test]
 fn a_failed_job_takes_nothing_with_it() {
     let mut bench = Bench::new(USERS, plain);
-    let half = Job {
-        class: Class::Write,
-        statements: vec![
+    let half = Job::new(
+        Class::Write,
+        vec![
             statement("INSERT INTO users (id, email) VALUES (50, 'half@x')", vec![]),
             statement("INSERT INTO users (id, email) VALUES (3, 'dup@x')", vec![]),
         ],
-    };
+    );
     let mut jobs: Vec<Job> = (1..=5).map(|id| insert(id, &format!("{id}@x"))).collect();
     jobs.insert(3, half);
     let replies = bench.group(jobs);
@@ -208,7 +226,7 @@ fn a_reply_too_large_is_an_error_and_undone() {
     assert_eq!(bench.ask(one(900_000_000)), Err(Error::TooLarge), "and SQLite never builds it");
     let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000) SELECT i FROM n";
     assert_eq!(bench.ask(read(many, vec![])), Err(Error::TooLarge), "small cells count too");
-    let sum = Job { class: Class::Read, statements: vec![statement("SELECT zeroblob(6000)", vec![]); 2] };
+    let sum = Job::new(Class::Read, vec![statement("SELECT zeroblob(6000)", vec![]); 2]);
     assert_eq!(bench.ask(sum), Err(Error::TooLarge), "the whole job counts");
     let written = write("INSERT INTO t VALUES (zeroblob(20000)) RETURNING v", vec![]);
     assert_eq!(bench.ask(written), Err(Error::TooLarge));
@@ -228,7 +246,7 @@ fn a_read_job_cannot_write() {
 #[test]
 fn the_statements_of_a_read_see_one_snapshot() {
     let mut bench = Bench::new(&["CREATE TABLE t (n INTEGER)", "INSERT INTO t VALUES (0)"], plain);
-    let twice = || Job { class: Class::Read, statements: vec![statement("SELECT n FROM t", vec![]); 2] };
+    let twice = || Job::new(Class::Read, vec![statement("SELECT n FROM t", vec![]); 2]);
     let mut reads = Vec::new();
     for _ in 0..500 {
         bench.submit(write("UPDATE t SET n = n + 1", vec![]));

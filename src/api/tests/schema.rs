@@ -67,7 +67,7 @@ fn defaults_and_checks_hold_for_all_who_write() {
     let served = Served::of(FILE);
     let run = |sql: &str| {
         let statement = Statement { sql: sql.into(), parameters: Vec::new() };
-        served.run(Job { class: Class::Write, statements: vec![statement] })
+        served.run(Job::new(Class::Write, vec![statement]))
     };
     let rows = run("INSERT INTO parents (place) VALUES (7) RETURNING *").expect("all else has a default");
     let text = |text: &str| Value::Text(text.to_owned());

@@ -44,7 +44,7 @@ const FILE: &str = r#"
 
 fn query(served: &Served, sql: &str) -> Vec<Value> {
     let statement = Statement { sql: sql.into(), parameters: Vec::new() };
-    served.run(Job { class: Class::Write, statements: vec![statement] }).expect("a result").remove(0).cells
+    served.run(Job::new(Class::Write, vec![statement])).expect("a result").remove(0).cells
 }
 
 #[test]

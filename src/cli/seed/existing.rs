@@ -90,7 +90,7 @@ impl<'a> Existing<'a> {
     /// The cells of an answer.
     pub(super) fn ask(&self, sql: &str, parameters: Vec<Value>) -> Result<Vec<Value>, Failure> {
         let statements = vec![Statement { sql: sql.into(), parameters }];
-        let job = Job { class: Class::Read, statements };
+        let job = Job::new(Class::Read, statements);
         self.store.handle().submit(0, 0, None, job).map_err(|_| "the database takes no question")?;
         let rows = self.answers.recv()?.map_err(|error| store_failure(&self.plan.database.sqlite, &error))?;
         Ok(rows.into_iter().next().map(|rows| rows.cells).unwrap_or_default())

@@ -30,7 +30,7 @@ fn a_panic_is_answered_and_the_thread_goes_on() {
     let handle = store.handle();
     let ask = |class, ticket, sql: &[&str]| {
         let one = |sql: &&str| Statement { sql: (*sql).into(), parameters: vec![] };
-        handle.submit(0, ticket, None, Job { class, statements: sql.iter().map(one).collect() }).unwrap();
+        handle.submit(0, ticket, None, Job::new(class, sql.iter().map(one).collect())).unwrap();
         replies.recv_timeout(Duration::from_secs(60)).unwrap()
     };
     ask(Class::Write, 0, &["CREATE TABLE t (n)"]).unwrap();

@@ -135,7 +135,7 @@ pub fn statement(sql: &str, parameters: Vec<Value>) -> Statement {
 }
 
 pub fn job(class: Class, sql: &str, parameters: Vec<Value>) -> Job {
-    Job { class, statements: vec![statement(sql, parameters)] }
+    Job::new(class, vec![statement(sql, parameters)])
 }
 
 pub fn write(sql: &str, parameters: Vec<Value>) -> Job {
