@@ -21,7 +21,7 @@ use super::render::{self, write_value};
 use super::router::{self, Found};
 use super::sql_text::{self, ResultColumn, Verb};
 use super::template::{Filling, RowShape, Template, each_row};
-use super::words;
+use super::words::{self, Message};
 
 #[derive(Clone, Debug)]
 pub(super) struct SqlEndpoint {
@@ -44,6 +44,8 @@ pub(super) struct SqlEndpoint {
 struct Parameter {
     name: String,
     rule: Rule,
+    clamp: bool,
+    refers: bool,
     /// Among the path's parameters.
     position: Option<usize>,
 }
@@ -53,6 +55,19 @@ impl Parameter {
     fn value_in_path(&self, found: &Found<'_>, position: usize) -> Option<Value> {
         let text = found.parameters.get(position)?.as_deref()?;
         self.rule.value_of_text(text).ok()
+    }
+
+    /// `None`: as if it had been left out.
+    fn value_in_query(&self, text: &str) -> Option<Result<Value, Vec<Message>>> {
+        match self.clamp {
+            true => self.rule.clamped(text),
+            false => Some(self.rule.value_of_text(text)),
+        }
+    }
+
+    fn value_in_body(&self, raw: &str) -> Result<Value, Vec<Message>> {
+        let clamped = if self.clamp { self.rule.clamped(raw) } else { None };
+        clamped.unwrap_or_else(|| self.rule.value_of_json(raw))
     }
 }
 
@@ -71,6 +86,8 @@ impl SqlEndpoint {
             .map(|parameter| Parameter {
                 name: parameter.name.clone(),
                 rule: Rule::new(&parameter.rules),
+                clamp: parameter.clamp,
+                refers: parameter.refers,
                 position: in_path.iter().position(|name| *name == parameter.name),
             })
             .collect();
@@ -80,8 +97,12 @@ impl SqlEndpoint {
         let row = columns
             .map(|columns| RowShape::new(columns.into_iter().map(|column| (column.name, column.kind))));
         let no_row = RowShape::new([]);
-        let reply =
-            endpoint.reply.as_ref().map(|reply| Template::new(reply, row.as_ref().unwrap_or(&no_row)));
+        let in_reply = parameters.iter().map(|known| (known.name.clone(), Some(known.rule.kind)));
+        let in_reply = RowShape::new(in_reply);
+        let reply = endpoint
+            .reply
+            .as_ref()
+            .map(|reply| Template::with_parameters(reply, row.as_ref().unwrap_or(&no_row), &in_reply));
         SqlEndpoint {
             statement: statement.into(),
             verb: sql_text::verb(&endpoint.sql),
@@ -109,11 +130,12 @@ impl SqlEndpoint {
                     Some(Ok(parameter.value_in_path(found, position).ok_or_else(refuse::not_found)?))
                 }
                 None => match (slots.given[index], &query[index]) {
-                    (Some(raw), _) => Some(parameter.rule.value_of_json(raw)),
-                    (None, Some(text)) => Some(parameter.rule.value_of_text(text)),
-                    (None, None) => parameter.rule.default.clone().map(Ok),
+                    (Some(raw), _) => Some(parameter.value_in_body(raw)),
+                    (None, Some(text)) => parameter.value_in_query(text),
+                    (None, None) => None,
                 },
             };
+            let value = value.or_else(|| parameter.rule.default.clone().map(Ok));
             match value {
                 None | Some(Ok(Value::Null)) if parameter.rule.required => {
                     faults.add_missing(&parameter.name);
@@ -132,7 +154,13 @@ impl SqlEndpoint {
         let class = self.class();
         let parameters = self.used.iter().map(|index| values[*index].clone()).collect();
         let statements = vec![Statement { sql: self.statement.clone(), parameters }];
-        Ok((Job { class, statements, statement_timeout: self.timeout }, Asked::Sql))
+        let is_shown = self.reply.as_ref().is_some_and(Template::needs_parameters);
+        let refers = self.verb == Verb::Write && self.parameters.iter().any(|parameter| parameter.refers);
+        if !is_shown && !refers {
+            values.clear();
+        }
+        let job = Job { class, statements, statement_timeout: self.timeout };
+        Ok((job, Asked::Sql { parameters: values }))
     }
 
     pub(super) fn class(&self) -> Class {
@@ -142,7 +170,8 @@ impl SqlEndpoint {
         }
     }
 
-    pub(super) fn finish(&self, results: &[Rows]) -> Answer {
+    /// `parameters` are the values of all of them, if the reply shows some.
+    pub(super) fn finish(&self, parameters: &[Value], results: &[Rows]) -> Answer {
         let Some(rows) = results.first() else { return refuse::internal("a statement without a result") };
         let row = each_row(rows).next();
         let changed = rows.columns == 0 && rows.changed > 0;
@@ -153,7 +182,7 @@ impl SqlEndpoint {
         if self.shape == Shape::Value && self.reply.is_none() {
             let kind = self.row.as_ref().and_then(RowShape::first_kind).or(Some(Type::Json));
             write_value(&mut body, kind, row.and_then(<[Value]>::first).unwrap_or(&Value::Null));
-            return Answer::json(self.status, body);
+            return self.answer(body);
         }
         let Some(shape) = self.row.as_ref().filter(|shape| rows.columns == 0 || shape.len() == rows.columns)
         else {
@@ -161,7 +190,7 @@ impl SqlEndpoint {
                 "the names of the statement's columns can't be told; give each an alias with AS",
             );
         };
-        let filling = Filling { row, rows: Some(rows), ..Filling::default() };
+        let filling = Filling { row, rows: Some(rows), parameters, ..Filling::default() };
         match (&self.reply, self.shape) {
             (Some(reply), _) => reply.write(&mut body, shape, &filling),
             (None, Shape::Rows) => shape.write_all(&mut body, rows),
@@ -170,11 +199,20 @@ impl SqlEndpoint {
                 None => render::write_null(&mut body),
             },
         }
-        Answer::json(self.status, body)
+        self.answer(body)
     }
 
-    /// A constraint that refused the statement: of the columns only the parameters' names are known here.
-    pub(super) fn blame(&self, blame: Blame) -> Answer {
+    /// 204 has no body.
+    fn answer(&self, body: Vec<u8>) -> Answer {
+        match self.status {
+            204 => Answer { content_type: Cow::Borrowed(""), ..Answer::json(204, "") },
+            status => Answer::json(status, body),
+        }
+    }
+
+    /// A constraint that refused the statement: of the columns only the parameters' names are known here. `values` are the
+    /// parameters', if one of them may refer to a row that does not exist.
+    pub(super) fn blame(&self, blame: Blame, values: &[Value]) -> Answer {
         let cause = blame.cause();
         let mut faults = Faults::default();
         let mut add = |column: &str, message: &'static str| {
@@ -193,7 +231,15 @@ impl SqlEndpoint {
                 refuse::plain(409, words::CONFLICT, &faults)
             }
             Blame::Reference if self.verb == Verb::Delete => refuse::plain(409, words::CONFLICT, &faults),
-            Blame::Reference => invalid(&faults),
+            Blame::Reference => {
+                let given = self.parameters.iter().zip(values);
+                let mut referring = given.filter(|(one, value)| one.refers && **value != Value::Null);
+                // Which of several it is the database does not say.
+                if let (Some((parameter, _)), None) = (referring.next(), referring.next()) {
+                    faults.add(&parameter.name, words::NO_SUCH_ROW);
+                }
+                invalid(&faults)
+            }
             Blame::Missing { column } => {
                 add(&column, words::REQUIRED);
                 invalid(&faults)

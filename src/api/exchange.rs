@@ -126,7 +126,10 @@ pub(super) enum Asked {
         change: Change,
     },
     Delete,
-    Sql,
+    Sql {
+        /// Their values, if the reply shows some or some may refer to a row that does not exist.
+        parameters: Vec<Value>,
+    },
 }
 
 /// Whether an update changes anything.

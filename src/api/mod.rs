@@ -218,7 +218,9 @@ impl Api {
                 self.tables[table].finish_update(&fixed, change, &results)
             }
             (Kind::Delete(table), Asked::Delete) => self.tables[table].finish_delete(&results),
-            (Kind::Sql(index), Asked::Sql) => self.statements[index].finish(&results),
+            (Kind::Sql(index), Asked::Sql { parameters }) => {
+                self.statements[index].finish(&parameters, &results)
+            }
             _ => refuse::internal("a reply to another request"),
         }
     }
@@ -226,13 +228,16 @@ impl Api {
     fn blame(&self, kind: Kind, asked: &Asked, blame: refuse::Blame) -> Answer {
         let referring: &[_] = match asked {
             Asked::Create { referring } | Asked::Update { referring, .. } => referring,
-            Asked::List { .. } | Asked::Get | Asked::Delete | Asked::Sql => &[],
+            Asked::List { .. } | Asked::Get | Asked::Delete | Asked::Sql { .. } => &[],
         };
         match kind {
             Kind::Create(table) | Kind::Put(table) | Kind::Patch(table) | Kind::Delete(table) => {
                 self.tables[table].blame(blame, referring)
             }
-            Kind::Sql(index) => self.statements[index].blame(blame),
+            Kind::Sql(index) => match asked {
+                Asked::Sql { parameters } => self.statements[index].blame(blame, parameters),
+                _ => refuse::internal(blame.cause()),
+            },
             Kind::List(_) | Kind::Get(_) | Kind::Constant(_) | Kind::Echo => refuse::internal(blame.cause()),
         }
     }

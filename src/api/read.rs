@@ -61,9 +61,7 @@ impl Table {
         let Some(row) = results.first().and_then(|rows| each_row(rows).next()) else {
             return self.not_found();
         };
-        let mut body = Vec::new();
-        self.shape.write(&mut body, row);
-        Answer::json(200, body)
+        self.render(200, &self.templates.get, &Filling { row: Some(row), ..Filling::default() })
     }
 }
 

@@ -85,6 +85,7 @@ pub(super) struct Statements {
 #[derive(Clone, Debug)]
 pub(super) struct Templates {
     pub(super) list: Template,
+    pub(super) get: Template,
     pub(super) create: Template,
     pub(super) update: Template,
     pub(super) delete: Template,
@@ -277,6 +278,7 @@ impl Templates {
         let compile = |template: &plan::Template| Template::new(template, shape);
         Templates {
             list: compile(&replies.list),
+            get: compile(&replies.get),
             create: compile(&replies.create),
             update: compile(&replies.update),
             delete: compile(&replies.delete),

@@ -82,6 +82,8 @@ pub(super) struct Filling<'a> {
     pub(super) page: Option<i64>,
     pub(super) per_page: Option<i64>,
     pub(super) faults: Option<&'a Faults>,
+    /// In the order of the shape that the template was made with.
+    pub(super) parameters: &'a [Value],
 }
 
 /// A compiled template.
@@ -95,6 +97,7 @@ enum Piece {
     Bytes(Vec<u8>),
     Row,
     Cell(usize),
+    Parameter(usize, Option<Type>),
     Rows,
     Total,
     Count,
@@ -105,9 +108,23 @@ enum Piece {
 
 impl Template {
     pub(super) fn new(template: &plan::Template, shape: &RowShape) -> Template {
+        Template::with_parameters(template, shape, &RowShape::new([]))
+    }
+
+    /// Of an endpoint, whose parameters are like a row.
+    pub(super) fn with_parameters(
+        template: &plan::Template,
+        shape: &RowShape,
+        parameters: &RowShape,
+    ) -> Template {
         let mut compiled = Template { pieces: Vec::new() };
-        compiled.add(template, shape);
+        compiled.add(template, shape, parameters);
         compiled
+    }
+
+    /// Whether it shows parameters.
+    pub(super) fn needs_parameters(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Parameter(..)))
     }
 
     /// Whether it shows something of the row.
@@ -128,6 +145,9 @@ impl Template {
                     Some(value) => write_value(out, shape.kinds[*index], value),
                     None => write_null(out),
                 },
+                Piece::Parameter(index, kind) => {
+                    write_value(out, *kind, filling.parameters.get(*index).unwrap_or(&Value::Null));
+                }
                 Piece::Rows => match filling.rows {
                     Some(rows) => shape.write_all(out, rows),
                     None => write_null(out),
@@ -149,11 +169,15 @@ impl Template {
         }
     }
 
-    fn add(&mut self, template: &plan::Template, shape: &RowShape) {
+    fn add(&mut self, template: &plan::Template, shape: &RowShape, parameters: &RowShape) {
         match template {
             plan::Template::Row => self.pieces.push(Piece::Row),
             plan::Template::RowColumn(name) => match shape.position(name) {
                 Some(index) => self.pieces.push(Piece::Cell(index)),
+                None => self.add_bytes(b"null"),
+            },
+            plan::Template::Parameter(name) => match parameters.position(name) {
+                Some(index) => self.pieces.push(Piece::Parameter(index, parameters.kinds[index])),
                 None => self.add_bytes(b"null"),
             },
             plan::Template::Rows => self.pieces.push(Piece::Rows),
@@ -170,7 +194,7 @@ impl Template {
                     escape(&mut opening, name);
                     opening.push(b':');
                     self.add_bytes(&opening);
-                    self.add(template, shape);
+                    self.add(template, shape, parameters);
                 }
                 self.add_bytes(b"}");
             }
@@ -180,7 +204,7 @@ impl Template {
                     if index > 0 {
                         self.add_bytes(b",");
                     }
-                    self.add(template, shape);
+                    self.add(template, shape, parameters);
                 }
                 self.add_bytes(b"]");
             }

@@ -195,7 +195,7 @@ fn sql_endpoint(
         sql,
         shape,
         status: section.integer_if("status").and_then(|status| u16::try_from(status).ok()),
-        reply: section.get("reply").and_then(|at| reply(&at, shape)),
+        reply: section.get("reply").and_then(|at| reply(&at, shape, &parameters)),
         reads: tags(section, "reads", Some(&parameters), tables),
         writes: tags(section, "writes", None, tables),
         columns: computed(section),
@@ -238,46 +238,72 @@ fn parameters(section: &Section<'_>, path: &Path, tables: &[Table]) -> Vec<Param
         if !values::is_identifier(&entry.name) {
             at.fault("is no name of a parameter", "take letters, digits and `_`, a letter or `_` first");
         }
+        let (mut clamp, mut refers) = (false, false);
         let rules = match &at.node.value {
-            Value::Table(_) => rules::rules(&at.section(keys::PARAMETER), Needed::UnlessDefault),
+            Value::Table(_) => {
+                let section = at.section(keys::PARAMETER);
+                let rules = rules::rules(&section, Needed::UnlessDefault);
+                clamp = self::clamp(&section, &rules, path.parameters.contains(&entry.name));
+                rules
+            }
             Value::Text(text) if !text.contains('.') => {
                 at.wrong("names no column", "write \"table.column\" or { type = \"text\" }");
                 rules::bare(Type::Text)
             }
             _ => match locate(&at, tables) {
                 Some((table, column)) => {
-                    let mut rules = tables[table].columns[column].rules.clone();
+                    let column = &tables[table].columns[column];
+                    refers = column.references.is_some();
+                    let mut rules = column.rules.clone();
                     rules.required = rules.default.is_none();
                     rules
                 }
                 None => rules::bare(Type::Text),
             },
         };
-        parameters.push(Parameter { name: entry.name.clone(), rules });
+        parameters.push(Parameter { name: entry.name.clone(), rules, clamp, refers });
     }
     for name in &path.parameters {
         if !parameters.iter().any(|known: &Parameter| known.name == *name) {
             let rules = plan_text();
-            parameters.push(Parameter { name: name.clone(), rules });
+            parameters.push(Parameter { name: name.clone(), rules, clamp: false, refers: false });
         }
     }
     parameters
+}
+
+fn clamp(section: &Section<'_>, rules: &super::plan::Rules, is_in_path: bool) -> bool {
+    if !section.boolean("clamp") {
+        return false;
+    }
+    if let Some(at) = section.get("clamp") {
+        if rules.minimum.is_none() && rules.maximum.is_none() {
+            at.fault("there is no bound to go to", "write minimum or maximum, or remove clamp");
+        }
+        if is_in_path {
+            at.fault("a path names its row exactly", "remove clamp, or take the parameter out of the path");
+        }
+    }
+    true
 }
 
 fn plan_text() -> super::plan::Rules {
     super::plan::Rules { required: true, ..rules::bare(Type::Text) }
 }
 
-fn reply(at: &At<'_>, shape: Shape) -> Option<super::plan::Template> {
-    let places: &[&str] = match shape {
-        Shape::Rows => &["@rows", "@count"],
-        Shape::Row => &["@row"],
+fn reply(at: &At<'_>, shape: Shape, parameters: &[Parameter]) -> Option<super::plan::Template> {
+    let mut places = match shape {
+        Shape::Rows => vec!["@rows", "@count"],
+        Shape::Row => vec!["@row"],
         Shape::Value => {
             at.fault("a value is answered as it is", "remove reply, or take shape = \"row\"");
             return None;
         }
     };
-    Some(templates::template(at, Scope { places, columns: None }))
+    if !parameters.is_empty() {
+        places.push("@params.NAME");
+    }
+    Some(templates::template(at, Scope { places: &places, columns: None, parameters }))
 }
 
 /// `users`, `users/{id}`. `parameters`: what may stand in braces, if that can be known.

@@ -355,6 +355,12 @@ pub static PARAMETER: &[Key] = &[
     MAXIMUM,
     ENUM,
     DEFAULT,
+    key(
+        "clamp",
+        Boolean,
+        Described("false"),
+        "numbers with bounds: beyond one counts as that bound, and a query's that is no number as left out",
+    ),
 ];
 
 const TEMPLATE: Kind = Other("JSON with places such as \"@row\"");
@@ -362,6 +368,7 @@ const TEMPLATE: Kind = Other("JSON with places such as \"@row\"");
 /// `replies` of a table.
 pub static REPLIES: &[Key] = &[
     key("list", TEMPLATE, Described("{ NAME = \"@rows\", total, page, per_page }"), "200 to GET of the list"),
+    key("get", TEMPLATE, Described("\"@row\""), "200 to GET of the item"),
     key("create", TEMPLATE, Described("\"@row\""), "201 to POST"),
     key("update", TEMPLATE, Described("{ message = \"Updated\" }"), "200 to PUT and PATCH"),
     key("delete", TEMPLATE, Described("{ message = \"NOUN deleted\" }"), "200 to DELETE"),

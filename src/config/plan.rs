@@ -390,6 +390,7 @@ pub enum OnDelete {
 #[derive(Clone, Debug)]
 pub struct Replies {
     pub list: Template,
+    pub get: Template,
     pub create: Template,
     pub update: Template,
     pub delete: Template,
@@ -406,6 +407,8 @@ pub enum Template {
     Row,
     /// `@row.COLUMN`
     RowColumn(String),
+    /// `@params.NAME`: a parameter of an endpoint, as the statement got it.
+    Parameter(String),
     /// `@rows`
     Rows,
     /// `@total`
@@ -472,6 +475,10 @@ pub struct SqlEndpoint {
 pub struct Parameter {
     pub name: String,
     pub rules: Rules,
+    /// A number beyond a bound counts as that bound.
+    pub clamp: bool,
+    /// Whether its column refers to another table.
+    pub refers: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,13 +3,14 @@
 use serde_json::Value as Json;
 
 use super::faults::nearest;
-use super::plan::{Column, Replies, Template, Total};
+use super::plan::{Column, Parameter, Replies, Template, Total};
 use super::section::{At, Section};
 use super::tree::{Secrecy, Value};
 use super::values;
 
 /// All places, for guesses.
-const PLACES: [&str; 7] = ["@row", "@rows", "@total", "@count", "@page", "@per_page", "@errors"];
+const PLACES: [&str; 8] =
+    ["@row", "@rows", "@total", "@count", "@page", "@per_page", "@errors", "@params.NAME"];
 
 /// What a reply may speak of.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Scope<'a> {
     pub(super) places: &'a [&'static str],
     /// What `@row.COLUMN` may name; `None`: whatever the statement answers.
     pub(super) columns: Option<&'a [Column]>,
+    /// What `@params.NAME` may name.
+    pub(super) parameters: &'a [Parameter],
 }
 
 /// A reply as written; with its faults noted.
@@ -40,13 +43,15 @@ pub(super) fn template(at: &At<'_>, scope: Scope<'_>) -> Template {
 }
 
 fn place(at: &At<'_>, text: &str, scope: Scope<'_>) -> Template {
-    let (name, column) = match text.split_once('.') {
+    let (name, field) = match text.split_once('.') {
         Some(("@row", column)) => ("@row", Some(column)),
+        Some(("@params", parameter)) => ("@params.NAME", Some(parameter)),
         _ => (text, None),
     };
-    let place = match (name, column) {
+    let place = match (name, field) {
         ("@row", Some(column)) => Template::RowColumn(column.into()),
         ("@row", None) => Template::Row,
+        ("@params.NAME", Some(parameter)) => Template::Parameter(parameter.into()),
         ("@rows", _) => Template::Rows,
         ("@total", _) => Template::Total,
         ("@count", _) => Template::Count,
@@ -66,11 +71,15 @@ fn place(at: &At<'_>, text: &str, scope: Scope<'_>) -> Template {
             places => format!("here there are {}", places.join(", ")),
         };
         at.wrong("has no value in this reply", here);
+    } else if let Template::Parameter(name) = &place
+        && scope.parameters.iter().all(|known| known.name != *name)
+    {
+        at.wrong("names no parameter", "name one of params, or of the path");
     }
-    if let Some(column) = column {
+    if let Template::RowColumn(column) = &place {
         let known = match scope.columns {
             None => values::is_identifier(column),
-            Some(columns) => columns.iter().any(|known| known.name == column && !known.hidden),
+            Some(columns) => columns.iter().any(|known| known.name == *column && !known.hidden),
         };
         if !known {
             at.wrong("names no column that is returned", "name a column that is not hidden");
@@ -87,7 +96,7 @@ pub(super) fn replies(
     total: Total,
     columns: &[Column],
 ) -> Replies {
-    let scope = |places| Scope { places, columns: Some(columns) };
+    let scope = |places| Scope { places, columns: Some(columns), parameters: &[] };
     let reply =
         |key, places, default: Template| section.get(key).map_or(default, |at| template(&at, scope(places)));
     let text = |key: &str, text: String| (key.to_string(), Template::Literal(Json::from(text)));
@@ -107,6 +116,7 @@ pub(super) fn replies(
     let failed = format!("Failed to create {}", noun.to_lowercase());
     Replies {
         list: reply("list", list_places, Template::Object(list)),
+        get: reply("get", &["@row"], Template::Row),
         create: reply("create", &["@row"], Template::Row),
         update: reply("update", &["@row"], Template::Object(vec![text("message", "Updated".into())])),
         delete: reply("delete", &[], Template::Object(vec![text("message", format!("{noun} deleted"))])),

@@ -72,6 +72,30 @@ impl Rule {
         typed_text(self.kind, text)
     }
 
+    /// A number of any size within its bounds, those of an integer's type included: what lies beyond one is that bound.
+    /// `None` if it is no number of this type; the other rules are looked at as ever.
+    pub(super) fn clamped(&self, digits: &str) -> Option<Result<Value, Vec<Message>>> {
+        if !takes_number(self.kind) || !number::is_number(digits) {
+            return None;
+        }
+        let integers = number::range(self.kind);
+        if integers.is_some() && digits.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+            return None;
+        }
+        let of_type =
+            |bound: fn((i64, i64)) -> i64| integers.map(|range| Decimal::new(&bound(range).to_string()));
+        let minimum = self.minimum.clone().or_else(|| of_type(|range| range.0));
+        let maximum = self.maximum.clone().or_else(|| of_type(|range| range.1));
+        let number = Decimal::new(digits);
+        let kept = match (&minimum, &maximum) {
+            (Some(minimum), _) if number < *minimum => minimum.to_string(),
+            (_, Some(maximum)) if number > *maximum => maximum.to_string(),
+            _ => digits.to_owned(),
+        };
+        let value = typed(self.kind, &kept).ok()?;
+        Some(self.checked(value, &kept))
+    }
+
     /// `value` if it keeps the rules; `digits` is a number as it was sent.
     fn checked(&self, value: Value, digits: &str) -> Result<Value, Vec<Message>> {
         if value == Value::Null {

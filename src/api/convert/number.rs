@@ -9,16 +9,26 @@ use crate::api::words::{self, Message};
 
 /// The value of a JSON number as a column of this type stores it. What does not fit is refused.
 pub(in crate::api) fn typed(kind: Type, digits: &str) -> Result<Value, Message> {
+    if let Some((least, most)) = range(kind) {
+        return integer(digits, least, most);
+    }
     match kind {
-        Type::SmallInt => integer(digits, i64::from(i16::MIN), i64::from(i16::MAX)),
-        Type::Integer => integer(digits, i64::from(i32::MIN), i64::from(i32::MAX)),
-        Type::BigInt => integer(digits, i64::MIN, i64::MAX),
         Type::Real => {
             let single = digits.parse::<f32>().map_err(|_| words::NUMBER)?;
             real(f64::from(single), digits)
         }
         Type::Double => real(digits.parse().map_err(|_| words::NUMBER)?, digits),
         _ => Ok(Value::Text(digits.to_owned())),
+    }
+}
+
+/// The whole numbers that a column of this type holds.
+pub(in crate::api) fn range(kind: Type) -> Option<(i64, i64)> {
+    match kind {
+        Type::SmallInt => Some((i64::from(i16::MIN), i64::from(i16::MAX))),
+        Type::Integer => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
+        Type::BigInt => Some((i64::MIN, i64::MAX)),
+        _ => None,
     }
 }
 

@@ -67,6 +67,10 @@ const FILE: &str = r#"
     path = "/total"
     sql = "SELECT count(*) FROM users"
     shape = "value"
+    [endpoints.silent]
+    path = "/silent"
+    sql = "SELECT 1 AS one"
+    status = 204
     [endpoints.echo]
     path = "/echo"
     methods = ["GET", "POST"]
@@ -179,7 +183,8 @@ fn shapes() {
 #[test]
 fn constraints() {
     let served = Served::of(FILE);
-    served.check(Post, "/posts", r#"{"user_id":1}"#, 400, r#"{"error":"Validation failed"}"#);
+    let nobody = r#"{"error":"Validation failed","errors":{"user_id":["does not exist"]}}"#;
+    served.check(Post, "/posts", r#"{"user_id":1}"#, 400, nobody);
     served.check(
         Post,
         "/users",
@@ -208,4 +213,102 @@ fn echo() {
         );
     }
     assert_eq!(served.ask(Put, "/echo", None, b"").status, 405);
+}
+
+const CLAMPED: &str = r#"
+    [tables.items]
+    [tables.items.columns]
+    id = "bigint"
+    kind = { type = "text", required = true }
+
+    [endpoints.page]
+    path = "/items/{kind}"
+    sql = "SELECT id FROM items WHERE kind = $kind ORDER BY id LIMIT $limit OFFSET ($page - 1) * $limit"
+    reply = { items = "@rows", total = "@count", of = { kind = "@params.kind", page = "@params.page", limit = "@params.limit" } }
+    [endpoints.page.params]
+    page = { type = "integer", default = 1, minimum = 1, clamp = true }
+    limit = { type = "smallint", default = 10, minimum = 1, maximum = 50, clamp = true }
+
+    [endpoints.numbers]
+    path = "/numbers"
+    methods = ["GET", "POST"]
+    sql = "SELECT 1 AS one"
+    shape = "row"
+    reply = { big = "@params.big", exact = "@params.exact", half = "@params.half", odd = "@params.odd" }
+    [endpoints.numbers.params]
+    big = { type = "bigint", required = false, minimum = 0, clamp = true }
+    exact = { type = "numeric", required = false, maximum = 9.99, clamp = true }
+    half = { type = "double", required = false, minimum = -0.5, maximum = 0.5, clamp = true }
+    odd = { type = "integer", required = false, minimum = 1, maximum = 9, enum = [1, 3, 5, 7, 9], clamp = true }
+"#;
+
+/// The bodies of these queries.
+#[track_caller]
+fn check_clamped(served: &Served, rows: &[(&str, &str)]) {
+    for (target, expected) in rows {
+        served.check(Get, target, "", 200, expected);
+    }
+}
+
+#[test]
+fn numbers_beyond_a_bound_become_the_bound() {
+    let served = Served::of(CLAMPED);
+    let page = |page: &str, limit: &str| {
+        format!(r#"{{"items":[],"total":0,"of":{{"kind":"a","page":{page},"limit":{limit}}}}}"#)
+    };
+    for (query, expected) in [
+        ("", page("1", "10")),
+        ("?page=2&limit=50", page("2", "50")),
+        ("?page=0&limit=0", page("1", "1")),
+        ("?page=-7&limit=51", page("1", "50")),
+        ("?page=99999999999999999999999&limit=99999", page("2147483647", "50")),
+        ("?page=-99999999999999999999999&limit=-99999", page("1", "1")),
+        ("?page=abc&limit=", page("1", "10")),
+        ("?page=1.5&limit=1e1", page("1", "10")),
+        ("?page=%2B1&limit=0x10", page("1", "10")),
+    ] {
+        served.check(Get, &format!("/items/a{query}"), "", 200, &expected);
+    }
+    let row = |big: &str, exact: &str, half: &str, odd: &str| {
+        format!(r#"{{"big":{big},"exact":{exact},"half":{half},"odd":{odd}}}"#)
+    };
+    check_clamped(
+        &served,
+        &[
+            ("/numbers", &row("null", "null", "null", "null")),
+            (
+                "/numbers?big=9223372036854775808&exact=9.990000001",
+                &row("9223372036854775807", "9.99", "null", "null"),
+            ),
+            ("/numbers?big=-1&exact=-1e400", &row("0", "-1e400", "null", "null")),
+            ("/numbers?half=1e400&odd=0", &row("null", "null", "0.5", "1")),
+            ("/numbers?half=-1e-400&odd=10", &row("null", "null", "null", "9")),
+        ],
+    );
+    // Other rules stay, and a body's value has to be a number.
+    let odd = r#"{"error":"Validation failed","errors":{"odd":["must be one of: 1, 3, 5, 7, 9"]}}"#;
+    served.check(Get, "/numbers?odd=4", "", 400, odd);
+    served.check(Post, "/numbers", r#"{"odd":4}"#, 400, odd);
+    served.check(Post, "/numbers", r#"{"big":-5,"odd":11}"#, 200, &row("0", "null", "null", "9"));
+    let number = r#"{"error":"Validation failed","errors":{"big":["must be an integer"]}}"#;
+    served.check(Post, "/numbers", r#"{"big":"5"}"#, 400, number);
+    served.check(Post, "/numbers", r#"{"big":1.5}"#, 400, number);
+}
+
+#[test]
+fn an_endpoint_brings_its_own_timeout() {
+    let served = Served::of(
+        "[endpoints.a]\npath = \"/a\"\nsql = \"SELECT 1 AS n\"\ntimeout = \"250ms\"\n\
+         [endpoints.b]\npath = \"/b\"\nsql = \"SELECT 1 AS n\"",
+    );
+    let timeout = |path| super::question(&served.api, Get, path, "").0.statement_timeout;
+    assert_eq!(timeout("/a"), Some(std::time::Duration::from_millis(250)));
+    assert_eq!(timeout("/b"), None);
+}
+
+#[test]
+fn a_status_without_a_body() {
+    let served = Served::of(FILE);
+    let answer = served.check(Get, "/silent", "", 204, "");
+    assert_eq!(answer.content_type, "");
 }

@@ -64,6 +64,7 @@ fn templates() {
         page: Some(3),
         per_page: Some(2),
         faults: None,
+        parameters: &[],
     };
     let check = |template: plan::Template, filling: &Filling<'_>, expected: &str| {
         let mut out = Vec::new();

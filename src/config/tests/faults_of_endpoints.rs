@@ -134,7 +134,7 @@ fn parameters_are_declared() {
             "8: .params.a: \"text\" names no column; write \"table.column\" or { type = \"text\" }",
             "8: .params.b: \"t.nam\" names no column of that table; did you mean `name`?",
             "8: .params.c.unique: is no key; known: type, required, min_length, max_length, format, minimum, maximum, enum, \
-         default",
+         default, clamp",
             "8: .params.d-e: is no name of a parameter; take letters, digits and `_`, a letter or `_` first",
         ],
     );
@@ -157,7 +157,7 @@ fn statements_and_their_answers() {
     check_endpoint(
         &format!("{select}reply = \"@row\""),
         &["8: .reply: \"@row\" has no value in this reply; here there \
-         are @rows, @count"],
+         are @rows, @count, @params.NAME"],
     );
     check_endpoint(
         &format!("{select}reply = 1\nshape = \"value\""),
@@ -197,4 +197,28 @@ fn constants_keep_digits_and_order() {
          \"t\":\"\\\"ü\\u0001\",\"n\":{\"b\":true,\"a\":{}}}"
     );
     assert!(serde_json::from_str::<serde_json::Value>(json).is_ok());
+}
+
+#[test]
+fn clamps_and_places_of_parameters() {
+    check(
+        "[endpoints.a]\npath = \"/a/{id}\"\nsql = \"SELECT $id, $n, $m\"\n\
+         reply = { id = \"@params.id\", n = \"@params.m\", x = \"@params.x\", y = \"@params\", z = \"@param.m\" }\n\
+         [endpoints.a.params]\n\
+         id = { type = \"integer\", minimum = 1, clamp = true }\n\
+         n = { type = \"integer\", clamp = true }\n\
+         m = { type = \"integer\", maximum = 1, clamp = true }\n\
+         [endpoints.b]\npath = \"/b\"\nsql = \"SELECT 1\"\nreply = { page = \"@page\" }\n",
+        &[
+            "ringmill.toml:4: endpoints.a.reply.x: \"@params.x\" names no parameter; name one of params, or of the path",
+            "ringmill.toml:4: endpoints.a.reply.y: \"@params\" is no place; a string that begins with @ is written \"@@…\"",
+            "ringmill.toml:4: endpoints.a.reply.z: \"@param.m\" is no place; did you mean \"@params.NAME\"? a string that begins with @ is written \"@@…\"",
+            "ringmill.toml:6: endpoints.a.params.id.clamp: a path names its row exactly; remove clamp, or take the \
+             parameter out of the path",
+            "ringmill.toml:7: endpoints.a.params.n.clamp: there is no bound to go to; write minimum or maximum, or \
+             remove clamp",
+            "ringmill.toml:12: endpoints.b.reply.page: \"@page\" has no value in this reply; here there are @rows, \
+             @count",
+        ],
+    );
 }
