@@ -39,6 +39,8 @@ pub enum Kind {
     TextOrTexts,
     /// What the text says, read by code of its own.
     Other(&'static str),
+    /// What the text says, where a table stands for one with these keys; read by code of its own.
+    OtherOrSection(&'static str, &'static [Key]),
     /// A table with these keys.
     Section(&'static [Key]),
     /// A table of tables with names of the user's, each with these keys.
@@ -58,7 +60,8 @@ pub enum Absent {
 
 use Absent::{Described, Is};
 use Kind::{
-    Boolean, Choice, DurationOrOff, Integer, Named, Other, Reserved, Section, Size, Text, TextOrTexts, Texts,
+    Boolean, Choice, DurationOrOff, Integer, Named, Other, OtherOrSection, Reserved, Section, Size, Text,
+    TextOrTexts, Texts,
 };
 
 const KIB: u64 = 1 << 10;
@@ -111,7 +114,12 @@ pub static ROOT: &[Key] = &[
     key("log", Section(LOG), Described(""), "what goes to standard error"),
     key("database", Section(DATABASE), Described(""), "where rows live"),
     key("cache", Section(CACHE), Described(""), "what a `cache` further down leaves out"),
-    key("rate_limits", Named(RATE_LIMIT), Described("none"), "policies by name"),
+    key(
+        "rate_limits",
+        Named(RATE_LIMIT),
+        Described("none"),
+        "policies by name, for `rate_limit` of tables and endpoints",
+    ),
     key("tables", Named(TABLE), Described("none"), "tables by name"),
     key("endpoints", Named(ENDPOINT), Described("none"), "endpoints by name"),
     reserved("auth"),
@@ -221,8 +229,18 @@ pub static CACHE: &[Key] = &[
 ];
 
 /// `cache` of a table or an endpoint; what is left out comes from `[cache]`.
-pub static CACHE_RULE: &[Key] =
-    &[TTL, STALE_WHILE_REVALIDATE, STALE_IF_ERROR, NEGATIVE_TTL, BROWSER_TTL, CDN_TTL];
+pub static CACHE_RULE: &[Key] = &[
+    inherited(TTL),
+    inherited(STALE_WHILE_REVALIDATE),
+    inherited(STALE_IF_ERROR),
+    inherited(NEGATIVE_TTL),
+    inherited(BROWSER_TTL),
+    inherited(CDN_TTL),
+];
+
+const fn inherited(key: Key) -> Key {
+    Key { default: Described("as in [cache]"), ..key }
+}
 
 /// `[rate_limits.NAME]`.
 pub static RATE_LIMIT: &[Key] = &[
@@ -245,7 +263,7 @@ pub static RATE_LIMIT: &[Key] = &[
         Is("[\"header:X-API-Key\", \"ip\"]"),
         "the first that is present names the caller",
     ),
-    key("tiers", Other("a list of { caller, rate }"), Is("[]"), "callers with a rate of their own"),
+    key("tiers", OtherOrSection("a list of tables", TIER), Is("[]"), "callers with a rate of their own"),
 ];
 
 /// One of `tiers`.
@@ -270,22 +288,37 @@ pub static TABLE: &[Key] = &[
     key("order", TextOrTexts, Described("the key"), "order of lists: \"created_at.desc\""),
     key("filter", Texts, Is("[]"), "not in this version"),
     key("page", Section(PAGE), Described(""), "bounds of a page"),
-    key("access", Other("\"public\", or a table by operation"), Is("public"), "who may do what"),
+    key(
+        "access",
+        OtherOrSection("\"public\", or a table by operation", ACCESS),
+        Is("public"),
+        "what there is; an operation that a table does not name does not exist",
+    ),
     key(
         "rate_limit",
-        Other("a policy, a list, or a table by operation"),
+        OtherOrSection("a policy, a list, or a table by operation", POLICIES),
         Described("none"),
         "policies that apply",
     ),
-    key("cache", Other("true, false or a table"), Is("false"), "how long answers are kept"),
+    key(
+        "cache",
+        OtherOrSection("true, false or a table", CACHE_RULE),
+        Is("false"),
+        "how long answers are kept",
+    ),
     key("read", Choice(READ), Described("database.read"), "which server is read from"),
     key(
         "indexes",
-        Other("a list of lists of columns, or of { columns, where, unique }"),
+        OtherOrSection("a list of lists of columns, or of tables", INDEX),
         Is("[]"),
-        "indexes",
+        "indexes beside those of keys and unique columns",
     ),
-    key("columns", Named(COLUMN), Described("must be given"), "columns by name"),
+    key(
+        "columns",
+        Named(COLUMN),
+        Described("must be given"),
+        "columns by name, in the order of answers; `name = \"text\"` is short for `name = { type = \"text\" }`",
+    ),
     key("replies", Section(REPLIES), Described("made from name and noun"), "bodies of answers"),
 ];
 
@@ -303,7 +336,7 @@ pub static INDEX: &[Key] = &[
     key("unique", Boolean, Described("false"), "no two rows may agree in them"),
 ];
 
-const TYPE: Key = key("type", Text, Described("must be given"), "one of the types");
+const TYPE: Key = key("type", Text, Described("must be given"), "one of the types below");
 const REQUIRED: Key = key("required", Boolean, Described("false"), "must be given and not null");
 const MIN_LENGTH: Key =
     key("min_length", Integer(LENGTH.0, LENGTH.1), Described("none"), "text only, in characters");
@@ -328,14 +361,14 @@ pub static COLUMN: &[Key] = &[
     DEFAULT,
     key("unique", Boolean, Described("false"), "no two rows may agree in it"),
     key("hidden", Boolean, Described("false"), "may be written, is never returned"),
-    key("read_only", Boolean, Described("false"), "may not be written by callers"),
+    key("read_only", Boolean, Described("false"), "is returned, may not be written by callers"),
     key(
         "generated",
         Choice(&["identity", "uuid", "on_create", "on_write"]),
         Described("none"),
-        "the database makes the value",
+        "callers leave it out: the next number, a random UUID, the time of creation or of the last write",
     ),
-    key("references", Text, Described("none"), "\"table.column\" that must hold the value"),
+    key("references", Text, Described("none"), "\"table.column\", a key or unique, that must hold the value"),
     key(
         "on_delete",
         Choice(&["no_action", "restrict", "cascade", "set_null"]),
@@ -387,13 +420,23 @@ pub static REPLIES: &[Key] = &[
 pub static ENDPOINT: &[Key] = &[
     key("path", Text, Described("must be given"), "path of the route"),
     key("methods", Texts, Is("[\"GET\"]"), "methods of the route"),
-    key("sql", Text, Described("none"), "one statement; $name is a parameter"),
+    key("sql", Text, Described("none"), "one statement; $name is a parameter, always bound"),
     key("sql_file", Text, Described("none"), "file that holds it"),
     key("json", Other("a value"), Described("none"), "a constant answer"),
     key("echo", Boolean, Described("false"), "answers with the request"),
-    key("params", Other("a table of \"table.column\" or rules"), Described("none"), "parameters by name"),
-    key("shape", Choice(&["rows", "row", "value"]), Described("rows"), "what the rows become"),
-    key("status", Integer(STATUS.0, STATUS.1), Described("200"), "status of the answer"),
+    key(
+        "params",
+        OtherOrSection("a table by name: \"table.column\", or a table of rules", PARAMETER),
+        Described("none"),
+        "parameters, with the rules of that column or their own; those of the path are text if they are left out",
+    ),
+    key(
+        "shape",
+        Choice(&["rows", "row", "value"]),
+        Described("rows"),
+        "all rows; the first, or 404; the first cell of the first, or 404",
+    ),
+    key("status", Integer(STATUS.0, STATUS.1), Described("200"), "status of the answer when all went well"),
     key("reply", TEMPLATE, Described("the shape itself"), "body of the answer"),
     key("reads", Texts, Described("asked of the database"), "what it reads: \"users/{id}\""),
     key("writes", Texts, Described("asked of the database"), "what it writes: \"users/{id}\""),
@@ -401,21 +444,33 @@ pub static ENDPOINT: &[Key] = &[
         "columns",
         Other("a table of types"),
         Described("what the database says"),
-        "types of computed columns",
+        "types of computed columns: { n = \"integer\" }",
     ),
     key("access", Other("\"public\""), Is("public"), "who may call it"),
     key("rate_limit", TextOrTexts, Described("none"), "policies that apply"),
-    key("cache", Other("true, false or a table"), Is("false"), "how long answers are kept"),
+    key(
+        "cache",
+        OtherOrSection("true, false or a table", CACHE_RULE),
+        Is("false"),
+        "how long answers are kept",
+    ),
     key("read", Choice(READ), Described("database.read"), "which server is read from"),
-    key("timeout", WIRE_TIMEOUT, Described("statement_timeout"), "of the statement"),
+    key("timeout", WIRE_TIMEOUT, Described("database.statement_timeout"), "then 503; a write rolls back"),
     key("order", TextOrTexts, Described("none"), "how rows of several database shards are merged"),
 ];
 
-/// `access` and `rate_limit` of a table, by operation.
-pub static OPERATIONS: &[Key] = &[
-    key("list", TextOrTexts, Described("none"), "GET of the list"),
-    key("get", TextOrTexts, Described("none"), "GET of one row"),
-    key("create", TextOrTexts, Described("none"), "POST"),
-    key("update", TextOrTexts, Described("none"), "PUT and PATCH"),
-    key("delete", TextOrTexts, Described("none"), "DELETE"),
-];
+/// `access` of a table, by operation.
+pub static ACCESS: &[Key] = &operations(Choice(&["public"]), "does not exist");
+
+/// `rate_limit` of a table, by operation.
+pub static POLICIES: &[Key] = &operations(TextOrTexts, "none");
+
+const fn operations(kind: Kind, default: &'static str) -> [Key; 5] {
+    [
+        key("list", kind, Described(default), "GET of the list"),
+        key("get", kind, Described(default), "GET of one row"),
+        key("create", kind, Described(default), "POST"),
+        key("update", kind, Described(default), "PUT and PATCH"),
+        key("delete", kind, Described(default), "DELETE"),
+    ]
+}

@@ -179,7 +179,7 @@ pub(super) fn policies_by_operation(
             delete: all,
         };
     }
-    let section = at.section(keys::OPERATIONS);
+    let section = at.section(keys::POLICIES);
     let of = |name| section.get(name).map(|at| policies(&at, known)).unwrap_or_default();
     Operations {
         list: of("list"),

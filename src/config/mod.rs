@@ -31,6 +31,8 @@ mod sql;
 mod tables;
 mod templates;
 
+mod reference;
+
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +40,7 @@ use std::path::{Path, PathBuf};
 
 pub use faults::Fault;
 pub use plan::Plan;
+pub use reference::reference;
 
 use faults::Faults;
 use section::Section;

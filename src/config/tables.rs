@@ -216,7 +216,7 @@ fn access(section: &Section<'_>, has_list: bool, has_item: bool) -> Operations<b
         refuse_other_access(&at);
         return by_path;
     }
-    let named = at.section(keys::OPERATIONS);
+    let named = at.section(keys::ACCESS);
     let exists = |operation: &str, has_path: bool, path: &str| {
         let Some(at) = named.get(operation) else { return false };
         refuse_other_access(&at);

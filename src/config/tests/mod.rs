@@ -10,6 +10,7 @@ mod faults_of_sections;
 mod faults_of_tables;
 mod layers;
 mod mutations;
+mod reference;
 mod secrets;
 
 /// A folder of its own for a file named `ringmill.toml`, which goes with it.
