@@ -9,6 +9,7 @@ mod bodies;
 mod commands;
 mod crud;
 mod durability;
+mod examples;
 mod fixed_routes;
 mod lifecycle;
 mod logging;

@@ -297,6 +297,12 @@ impl<'a> Setup<'a> {
         self
     }
 
+    /// `--config name`, a file of the folder.
+    pub(crate) fn config(mut self, name: &str) -> Setup<'a> {
+        self.arguments.extend(["--config".to_owned(), name.to_owned()]);
+        self
+    }
+
     /// This text as the file.
     pub(crate) fn file(mut self, text: impl Into<String>) -> Setup<'a> {
         self.files.push(("ringmill.toml", text.into()));
