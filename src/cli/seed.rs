@@ -7,6 +7,7 @@ mod door;
 mod existing;
 mod fill;
 mod number;
+mod progress;
 mod random;
 mod steps;
 mod text;
@@ -23,7 +24,7 @@ use crate::config::Plan;
 use crate::control::log;
 use existing::{Existing, demand_tables};
 use fill::{Run, fill};
-use indicatif::{ProgressBar, ProgressStyle};
+use progress::Progress;
 use random::Random;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -52,9 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         None => random_seed()?,
     };
     let wish = Wish { table: table_of(&plan, &arguments.table)?, rows: arguments.rows, seed };
-    let progress = ProgressBar::new(0).with_style(style()?);
-    let done = seed_table(&plan, wish, now_unix_us()?, &progress)?;
-    progress.finish_and_clear();
+    let done = seed_table(&plan, wish, now_unix_us()?, Progress::new()?)?;
     super::say!("{}", report(&plan, wish, &done));
     Ok(ExitCode::SUCCESS)
 }
@@ -68,29 +67,19 @@ struct Wish {
 }
 
 /// Makes what is missing and adds the rows. Says what was added, parents first.
-fn seed_table(
-    plan: &Plan,
-    wish: Wish,
-    now_unix_us: i64,
-    progress: &ProgressBar,
-) -> Result<Vec<Step>, Failure> {
+fn seed_table(plan: &Plan, wish: Wish, now_unix_us: i64, progress: Progress) -> Result<Vec<Step>, Failure> {
     let database = &plan.database.sqlite;
     prepare_database(plan, database)?;
     demand_tables(plan, &with_parents(plan, wish.table), database)?;
     let existing = Existing::open(plan)?;
     let steps = steps(plan, wish.table, wish.rows, &mut |table| existing.rows(table))?;
-    progress.set_length(steps.iter().map(|step| step.rows).sum());
-    let mut run = Run {
-        plan,
-        existing: &existing,
-        random: Random::new(wish.seed),
-        now_unix_us,
-        progress: progress.clone(),
-    };
+    progress.expect(steps.iter().map(|step| step.rows).sum());
+    let mut run = Run { plan, existing: &existing, random: Random::new(wish.seed), now_unix_us, progress };
     for step in &steps {
-        progress.set_message(plan.tables[step.table].name.clone());
+        run.progress.begin(&plan.tables[step.table].name, step.rows);
         fill(&mut run, step.table, step.rows)?;
     }
+    run.progress.end();
     Ok(steps)
 }
 
@@ -151,11 +140,6 @@ fn report(plan: &Plan, wish: Wish, done: &[Step]) -> String {
     let rows = if wish.rows == 1 { "row" } else { "rows" };
     let own = format!("seeded {} {rows} of {}", wish.rows, plan.tables[wish.table].name);
     if others.is_empty() { own } else { format!("{own} (and {})", others.join(", ")) }
-}
-
-/// Drawn on standard error, and only if that is a terminal.
-fn style() -> Result<ProgressStyle, Failure> {
-    Ok(ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}")?)
 }
 
 fn now_unix_us() -> Result<i64, Failure> {

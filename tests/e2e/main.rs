@@ -19,6 +19,7 @@ mod posts;
 mod readme;
 mod refusals;
 mod routing;
+mod seeding;
 mod splits;
 mod starting;
 mod syncs;

@@ -3,6 +3,7 @@
 
 use super::door::Door;
 use super::existing::Existing;
+use super::progress::Progress;
 use super::random::Random;
 use super::steps::named;
 use super::text::Person;
@@ -12,7 +13,6 @@ use crate::cli::Failure;
 use crate::cli::database::store_failure;
 use crate::config::Plan;
 use crate::config::plan::{Column, ColumnIndex};
-use indicatif::ProgressBar;
 use ringmill_sqlite::{Error, Loader, Sync};
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub(super) struct Run<'a> {
     pub(super) existing: &'a Existing<'a>,
     pub(super) random: Random,
     pub(super) now_unix_us: i64,
-    pub(super) progress: ProgressBar,
+    pub(super) progress: Progress,
 }
 
 /// Adds rows to a table.
@@ -164,7 +164,7 @@ impl<'a, 'b> Filler<'a, 'b> {
             self.add(loader, row, share.all)?;
             waiting += 1;
             if waiting == ROWS_PER_TRANSACTION {
-                self.run.progress.inc(waiting as u64);
+                self.run.progress.add(waiting as u64);
                 waiting = 0;
                 std::thread::sleep(PAUSE);
             }
@@ -172,7 +172,7 @@ impl<'a, 'b> Filler<'a, 'b> {
         if let Some(loader) = loader {
             loader.finish().map_err(|error| self.failure(error))?;
         }
-        self.run.progress.inc(waiting as u64);
+        self.run.progress.add(waiting as u64);
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 use super::door::Door;
 use super::existing::Existing;
+use super::progress::Progress;
 use super::random::Random;
 use super::steps::Step;
 use super::text::{Person, Subject};
@@ -10,7 +11,6 @@ use crate::cli::Failure;
 use crate::config::plan::{Level, LogFormat};
 use crate::config::{Inputs, Plan, load};
 use crate::control::log;
-use indicatif::ProgressBar;
 use ringmill_sqlite::Value;
 use std::collections::HashSet;
 use std::path::Path;
@@ -58,7 +58,7 @@ impl Project {
 
     fn seed(&self, table: &str, rows: u64, seed: u64) -> Result<Vec<(&str, u64)>, String> {
         let wish = Wish { table: table_of(&self.plan, table).unwrap(), rows, seed };
-        match seed_table(&self.plan, wish, NOW_UNIX_US, &ProgressBar::hidden()) {
+        match seed_table(&self.plan, wish, NOW_UNIX_US, Progress::in_lines()) {
             Ok(steps) => {
                 Ok(steps.iter().map(|step| (self.plan.tables[step.table].name.as_str(), step.rows)).collect())
             }
