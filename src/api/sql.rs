@@ -54,7 +54,7 @@ pub(super) fn insert(table: &plan::Table, set: &[ColumnIndex], returned: Option<
 
 /// Parameters: for each of `set` whether and to what; for each `on_write` column the time and the time after (a change must
 /// change it: the schema's trigger takes an equal time for one that was left out); the key; for each of `fixed` whether it
-/// was given and what.
+/// was given and what, a numeric without zeros at its end.
 pub(super) fn update(
     table: &plan::Table,
     set: &[ColumnIndex],
@@ -78,7 +78,14 @@ pub(super) fn update(
     number += table.key.len();
     for column in fixed {
         let name = quote(&table.columns[*column].name);
-        write!(sql, " AND iif(?{},{name} IS ?{},1)", number, number + 1).expect("into a string");
+        // As `number::without_zeros` does with the parameter.
+        let stored = match table.columns[*column].rules.kind {
+            Type::Numeric => format!(
+                "iif(instr({name},'.') AND NOT instr(lower({name}),'e'),rtrim(rtrim({name},'0'),'.'),{name})"
+            ),
+            _ => name,
+        };
+        write!(sql, " AND iif(?{},{stored} IS ?{},1)", number, number + 1).expect("into a string");
         number += 2;
     }
     add_returning(&mut sql, table, returned);

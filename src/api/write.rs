@@ -6,7 +6,7 @@ use crate::config::plan::{ColumnIndex, Type};
 use ringmill_sqlite::{Class, Job, Rows, Statement, Value};
 
 use super::body::Slots;
-use super::convert::{self, time};
+use super::convert::{self, number, time};
 use super::exchange::{Answer, Asked, Change, Request};
 use super::faults::Faults;
 use super::read::Question;
@@ -137,7 +137,8 @@ impl Table {
             vec![Statement { sql: self.statements.update.clone(), parameters }]
         } else {
             for column in &self.fixed {
-                let given = fixed.iter().find(|(index, _)| index == column).map(|(_, value)| value.clone());
+                let given = fixed.iter().find(|(index, _)| index == column);
+                let given = given.map(|(_, value)| self.comparable(*column, value));
                 parameters.push(Value::Integer(i64::from(given.is_some())));
                 parameters.push(given.unwrap_or(Value::Null));
             }
@@ -183,9 +184,17 @@ impl Table {
         let cells = &row[row.len().saturating_sub(self.fixed.len())..];
         let differs = |column: &ColumnIndex, value: &Value| {
             let cell = self.fixed.iter().position(|fixed| fixed == column).and_then(|index| cells.get(index));
-            cell != Some(value)
+            cell.is_none_or(|cell| self.comparable(*column, cell) != self.comparable(*column, value))
         };
         given.iter().filter(|(column, value)| differs(column, value)).map(|(column, _)| *column).collect()
+    }
+
+    /// What equal values of a column have in common.
+    fn comparable(&self, column: ColumnIndex, value: &Value) -> Value {
+        match (self.columns[column].rule.kind, value) {
+            (Type::Numeric, Value::Text(digits)) => Value::Text(number::without_zeros(digits).to_owned()),
+            _ => value.clone(),
+        }
     }
 
     pub(super) fn begin_delete(&self, found: &Found<'_>) -> Question {

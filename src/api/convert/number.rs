@@ -66,6 +66,14 @@ pub(in crate::api) fn is_number(text: &str) -> bool {
         && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
 }
 
+/// A number without the zeros at the end of its fraction: clients in whose language 1.50 is 1.5 give it back so.
+pub(in crate::api) fn without_zeros(digits: &str) -> &str {
+    if !digits.contains('.') || digits.contains(['e', 'E']) {
+        return digits;
+    }
+    digits.trim_end_matches('0').trim_end_matches('.')
+}
+
 /// A decimal number of any length, for comparison: sign × 0.DIGITS × 10^exponent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::api) struct Decimal {

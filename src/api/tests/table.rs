@@ -244,3 +244,42 @@ fn chance_is_drawn_only_for_what_is_made_of_it() {
     assert_eq!(draws(Post, "/owners", r#"{"nick":"x"}"#), 0);
     assert_eq!(draws(Post, "/members", "{}"), 2);
 }
+
+/// Whoever parses 1.50 and writes it again mostly writes 1.5.
+#[test]
+fn a_fixed_numeric_may_come_back_without_its_zeros() {
+    let served = Served::of(
+        r#"
+        [tables.accounts]
+        list = "/accounts"
+        item = "/accounts/{id}"
+        [tables.accounts.columns]
+        id = "bigint"
+        owner = "text"
+        credit = { type = "numeric", default = "100.50", read_only = true }
+        limit = { type = "numeric", default = "1e3", read_only = true }
+        round = { type = "numeric", default = "200", read_only = true }
+        [tables.accounts.replies]
+        update = "Updated"
+        "#,
+    );
+    let row = r#"{"id":1,"owner":"Ada","credit":100.50,"limit":1e3,"round":200}"#;
+    served.check(Post, "/accounts", r#"{"id":1,"owner":"Ada"}"#, 201, row);
+    let refused = |column: &str| {
+        format!(r#"{{"error":"Validation failed","errors":{{"{column}":["may not be changed"]}}}}"#)
+    };
+    for owner in ["", r#""owner":"Ada","#] {
+        for same in
+            [r#""credit":100.5"#, r#""credit":100.500,"limit":1e3"#, r#""credit":100.50,"round":200.0"#]
+        {
+            served.check(Patch, "/accounts/1", &format!("{{{owner}{same}}}"), 200, "\"Updated\"");
+        }
+        for (column, other) in
+            [("credit", "100.51"), ("credit", "10.05"), ("round", "2"), ("limit", "1000"), ("credit", "null")]
+        {
+            let body = format!("{{{owner}\"{column}\":{other}}}");
+            served.check(Patch, "/accounts/1", &body, 400, &refused(column));
+        }
+    }
+    served.check(Get, "/accounts/1", "", 200, row);
+}
