@@ -94,13 +94,10 @@ fn a_full_table_is_paged() {
         );
     }
     let mut seen = Vec::new();
-    for page in 1.. {
+    for page in 1..=20 {
         let list = round.get(&format!("/crud/items?page={page}&limit=25")).json();
         let items = list["items"].as_array().expect("a list").clone();
         assert_eq!(list["total"], items.len());
-        if items.is_empty() {
-            break;
-        }
         for item in items {
             assert!(item["rating"]["score"].is_i64() && item["rating"]["count"].is_i64(), "{item}");
             seen.push(item["id"].as_i64().expect("a number"));
