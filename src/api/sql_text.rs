@@ -49,8 +49,9 @@ impl<'a> Token<'a> {
     /// The name that it spells, if it is one.
     fn name(&self) -> Option<String> {
         let doubled = |quote: &str| {
-            let inner = &self.text[1..self.text.len().saturating_sub(1).max(1)];
-            inner.replace(&quote.repeat(2), quote)
+            // One that is not closed ends with any letter.
+            let inner = &self.text[1..];
+            inner.strip_suffix(quote).unwrap_or(inner).replace(&quote.repeat(2), quote)
         };
         match self.kind {
             Kind::Word => Some(self.text.to_owned()),

@@ -151,6 +151,14 @@ fn the_database_knows_better() {
     served.check(ringmill_http1::Method::Get, "/api/posts", "", 200, r#"[{"id":7,"flag":true}]"#);
 }
 
+#[test]
+fn a_quoted_name_that_is_not_closed_may_end_with_any_letter() {
+    for sql in ["SELECT `é", "SELECT \"é", "SELECT [é"] {
+        let columns = result_columns(sql, &[]).expect("a column");
+        assert_eq!(columns[0].name, "é", "{sql}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_panics(sql in "(SELECT|WITH|FROM|AS|[-a$'\"`/*\\[\\]().,;é ]){0,20}") {

@@ -255,7 +255,10 @@ fn what_is_deleted(round: &mut Round, tea: &str, cup: &str) {
 
 #[test]
 fn what_comes_from_outside_is_used_and_not_shown() {
-    let example = Example::start_with("shop.toml", &[("SHOP_DATABASE", "hunter2.db")]);
+    let environment =
+        [("SHOP_DATABASE", "hunter2.db"), ("RINGMILL_TABLES__REVIEWS__NOUN", "Opinion"), ("SHOP_OTHER", "x")];
+    let example = Example::start_with("shop.toml", &environment);
+    example.server.connect().get("/reviews/1").is(404, r#"{"error":"Opinion not found"}"#);
     let config = example.server.connect_admin().get("/config").json();
     assert_eq!(config["database"]["url"], "***");
     assert!(!config.to_string().contains("hunter2"), "{config}");
