@@ -76,10 +76,13 @@ pub(super) fn blame(error: Error) -> Result<Blame, Box<Answer>> {
         Error::NotNull { column } => return Ok(Blame::Missing { column }),
         Error::Constraint { detail } => return Ok(Blame::Constraint { detail }),
         Error::Timeout => unavailable("the statement ran longer than its timeout"),
+        Error::NotBegun => unavailable("no thread of the database was free within database.wait_timeout"),
         Error::Unavailable { detail } => unavailable(detail),
         Error::OutcomeUnknown { detail } => Answer::json(504, words::OUTCOME_UNKNOWN).with_cause(detail),
-        Error::TooLarge => internal("the result was larger than a reply may be"),
-        Error::Statement { detail } => internal(detail),
+        Error::TooLarge => {
+            internal("the result was larger than 16 MiB, the most that a reply of the database may be")
+        }
+        Error::Statement { detail } | Error::Damaged { detail } => internal(detail),
     }))
 }
 

@@ -44,12 +44,5 @@ pub(super) fn prepare_database(plan: &Plan, database: &Path) -> Result<(), Failu
 }
 
 pub(super) fn store_failure(database: &Path, error: &ringmill_sqlite::Error) -> Failure {
-    use ringmill_sqlite::Error;
-    let detail = match error {
-        Error::Unavailable { detail } | Error::Statement { detail } | Error::Constraint { detail } => {
-            detail.clone()
-        }
-        other => format!("{other:?}"),
-    };
-    Failure::Message(format!("{}: {detail}", database.display()))
+    Failure::Message(format!("{}: {}", database.display(), error.detail()))
 }

@@ -120,6 +120,7 @@ impl<E: std::fmt::Display> From<E> for Failure {
 
 /// Runs the command that the process was given.
 pub fn main() -> ExitCode {
+    ringmill_reactor::ignore_file_size_signal();
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),

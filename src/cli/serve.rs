@@ -131,6 +131,8 @@ fn start(plan: Arc<Plan>, host: Host, printer: Printer) -> Result<Running, Failu
         readers: READERS,
         statement_timeout: plan.database.statement_timeout,
         queue_max: STORE_LANE_MAX * shards,
+        // Waiting for another process is waiting for the writer.
+        busy_timeout: plan.database.wait_timeout,
         ..Options::new(database)
     };
     let store = Store::open(options, |thread| {

@@ -13,7 +13,7 @@ use super::process::{self, CpuUsage};
 use crate::config::Plan;
 use crate::shard::{KINDS, Message, Phase, Routes, Snapshot};
 use ringmill_mesh::Guest;
-use ringmill_sqlite::{Event, Store};
+use ringmill_sqlite::{Event, Store, TROUBLE_INTERVAL};
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -100,6 +100,9 @@ struct Control {
     threads: Vec<Option<JoinHandle<Option<usize>>>>,
     drained: usize,
     cut_off: usize,
+    /// When it was last said that the database does not serve, and jobs that failed so since.
+    trouble_said: Option<Instant>,
+    trouble_jobs: u64,
     watches: Vec<Watch>,
     /// When shards were last asked whether they turn.
     watched: Option<Instant>,
@@ -200,6 +203,8 @@ async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) ->
         threads: shards.into_iter().map(Some).collect(),
         drained: 0,
         cut_off: 0,
+        trouble_said: None,
+        trouble_jobs: 0,
         watches: vec![Watch::default(); shards_count],
         watched: None,
         resident_at_start: None,
@@ -333,16 +338,7 @@ impl Control {
             Message::Scrape { ticket } => self.gather(Wants::Shard { endpoint: source, ticket }),
             // Its thread is about to end.
             Message::Drained => self.join(source),
-            Message::Store(event) => match event {
-                Event::ForeignWrite => emit_of_shard(line!(Debug, "Another process wrote to the database")),
-                Event::Panicked { detail } => {
-                    emit_of_shard(line!(Error, "A thread of the database panicked and goes on: {detail}"));
-                }
-                Event::NotReopened { detail } => {
-                    emit_of_shard(line!(Error, "The database could not be opened anew: {detail}"));
-                }
-                other => emit_of_shard(line!(Warn, "The database noticed: {other:?}")),
-            },
+            Message::Store(event) => self.store_event(event),
             Message::Turned => self.turned(source),
             Message::Entered => {}
             Message::Stored { .. }
@@ -351,6 +347,39 @@ impl Control {
             | Message::Enter(_)
             | Message::Turn => {
                 debug_assert!(false, "{} was sent to control by mistake", KINDS[message.kind()]);
+            }
+        }
+    }
+
+    /// Says what the store noticed; what goes on says it again, at most once in [`TROUBLE_INTERVAL`] for all of its threads.
+    fn store_event(&mut self, event: Event) {
+        let file = self.plan.database.sqlite.display();
+        match event {
+            Event::ForeignWrite => emit_of_shard(line!(Debug, "Another process wrote to the database")),
+            Event::Panicked { detail } => {
+                emit_of_shard(line!(Error, "A thread of the database panicked and goes on: {detail}"));
+            }
+            Event::Unavailable { detail, jobs } => {
+                self.trouble_jobs += jobs;
+                if self.trouble_said.is_none_or(|said| said.elapsed() >= TROUBLE_INTERVAL) {
+                    self.trouble_said = Some(Instant::now());
+                    let jobs = std::mem::take(&mut self.trouble_jobs);
+                    let line = line!(Error, "The database {file} does not serve: {detail}");
+                    emit_of_shard(line.with_number("jobs", jobs as f64));
+                }
+            }
+            Event::Available => {
+                // Each thread says so; all have to.
+                if !self.store.statistics().threads.iter().any(|thread| thread.is_unavailable) {
+                    emit_of_shard(line!(Info, "The database {file} serves again"));
+                }
+            }
+            Event::CheckpointFailed { detail } => {
+                if self.trouble_said.is_none_or(|said| said.elapsed() >= TROUBLE_INTERVAL) {
+                    self.trouble_said = Some(Instant::now());
+                    let words = "nothing is lost, but the log beside it grows";
+                    emit_of_shard(line!(Warn, "The log of {file} was not copied into it; {words}: {detail}"));
+                }
             }
         }
     }

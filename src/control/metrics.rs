@@ -4,7 +4,7 @@ use super::process::Process;
 use crate::shard::{KINDS, Snapshot};
 use ringmill_http1::Method;
 use ringmill_serve::{BUCKET_BOUNDS_NS, Counters};
-use ringmill_sqlite::Statistics;
+use ringmill_sqlite::{Statistics, ThreadStatistics};
 use std::fmt::Write;
 
 /// All that a scrape shows.
@@ -262,7 +262,35 @@ fn store(text: &mut Text, statistics: &Statistics) {
     let commit =
         ("ringmill_db_commits_total", "counter", "Transactions committed; a group of writes shares one.");
     text.single(commit, &[server], commits as f64);
+    let rows: [StoreRow; 6] = [
+        ("ringmill_db_checkpoints_total", "Times that the log was copied into the database.", |t| {
+            t.checkpoints
+        }),
+        ("ringmill_db_foreign_writes_total", "Times that a write by another process was noticed.", |t| {
+            t.foreign_writes
+        }),
+        ("ringmill_db_prepared_total", "Statements prepared, at first or anew; the others were kept.", |t| {
+            t.prepared
+        }),
+        ("ringmill_db_wait_timeouts_total", "Jobs given up because no thread was free in time.", |t| {
+            t.wait_timeouts
+        }),
+        ("ringmill_db_unavailable_total", "Jobs that failed because of the database's file.", |t| {
+            t.unavailable
+        }),
+        (
+            "ringmill_db_lost_groups_total",
+            "Groups of writes that one of them ended; the others ran again.",
+            |t| t.losses,
+        ),
+    ];
+    for (name, help, count) in rows {
+        let count: u64 = statistics.threads.iter().map(count).sum();
+        text.single((name, "counter", help), &[server], count as f64);
+    }
 }
+
+type StoreRow = (&'static str, &'static str, fn(&ThreadStatistics) -> u64);
 
 fn process(text: &mut Text, scrape: &Scrape<'_>) {
     let process = scrape.process;

@@ -97,7 +97,7 @@ pub enum Phase {
 pub struct Snapshot {
     /// Requests, durations, connections, turns.
     pub counters: Counters,
-    /// The store's last reply was that it can't serve.
+    /// The database's file does not serve.
     pub is_degraded: bool,
     /// Jobs handed to the store and not replied to.
     pub store_waiting: usize,

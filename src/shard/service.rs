@@ -9,7 +9,7 @@ use ringmill_reactor::{Driver, Mail, Reactor, Waiters};
 use ringmill_serve::{
     Admission, Context, Core, Lane, Observation, Outcome, Reply, Request, RouteId, Service, UNMATCHED, Writer,
 };
-use ringmill_sqlite::{Error, Reply as Stored};
+use ringmill_sqlite::Reply as Stored;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -109,7 +109,6 @@ pub(super) struct ShardService<A> {
     pub(super) access_count: u64,
     pub(super) slow_ns: u64,
     is_leaving: bool,
-    is_degraded: bool,
     pub(super) log_dropped: u64,
     /// The second, and how many lines a client has caused in it.
     pub(super) lines: (u64, u32),
@@ -147,7 +146,6 @@ impl<A: Ask> ShardService<A> {
             access_count: 0,
             slow_ns: super::run::slow_ns(plan),
             is_leaving: false,
-            is_degraded: false,
             log_dropped: 0,
             lines: (0, 0),
             muted: Default::default(),
@@ -185,7 +183,9 @@ impl<A: Ask> ShardService<A> {
         match built_in {
             BuiltIn::Health => writer.rendered(&self.constants.health, Status(200)),
             BuiltIn::Ready if self.is_leaving => writer.rendered(&self.constants.not_ready, Status(503)),
-            BuiltIn::Ready if self.is_degraded => writer.rendered(&self.constants.degraded, Status(200)),
+            BuiltIn::Ready if self.store.is_unavailable() => {
+                writer.rendered(&self.constants.degraded, Status(200))
+            }
             BuiltIn::Ready => writer.rendered(&self.constants.ready, Status(200)),
             BuiltIn::Metrics => {
                 let waiter = self.scraped.register();
@@ -355,11 +355,6 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
         core.count_message(mail.message.kind());
         match mail.message {
             Message::Stored { ticket, reply } => {
-                match &reply {
-                    Ok(_) => self.is_degraded = false,
-                    Err(Error::Unavailable { .. }) => self.is_degraded = true,
-                    Err(_) => {}
-                }
                 let (ticket, lane) = without_lane(ticket);
                 self.under_way[lane] -= 1;
                 self.is_any_full = (0..self.under_way.len()).any(|lane| !self.has_room_in(lane));
@@ -372,7 +367,7 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
             Message::Count { ticket } => {
                 let snapshot = Snapshot {
                     counters: core.counters(),
-                    is_degraded: self.is_degraded,
+                    is_degraded: self.store.is_unavailable(),
                     store_waiting: self.stored.len(),
                     log_dropped: self.log_dropped,
                 };

@@ -48,11 +48,18 @@ pub(super) fn without_lane(ticket: Ticket) -> (Ticket, Lane) {
 pub trait Ask {
     /// Hands a job over without blocking; gives it back when it can't be taken.
     fn ask(&self, shard: usize, ticket: Ticket, begin_by: Option<Instant>, job: Job) -> Result<(), Job>;
+
+    /// Whether it fails because of the database's file.
+    fn is_unavailable(&self) -> bool;
 }
 
 impl Ask for Handle {
     fn ask(&self, shard: usize, ticket: Ticket, begin_by: Option<Instant>, job: Job) -> Result<(), Job> {
         self.submit(shard, ticket, begin_by, job)
+    }
+
+    fn is_unavailable(&self) -> bool {
+        Handle::is_unavailable(self)
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::client::{Client, Round};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -411,6 +411,12 @@ impl Server {
             }
             assert!(Instant::now() < deadline, "the metrics never showed {what}:\n{}", metrics.0);
         }
+    }
+
+    /// The embedded database's file.
+    pub(crate) fn database(&self) -> PathBuf {
+        let folder = self.folder.as_ref().expect("only `kill` takes it");
+        folder.path().join("data/ringmill.db")
     }
 
     /// Standard output so far.

@@ -32,7 +32,7 @@ pub use net::{ListenError, Listener, listen};
 pub use pin::{available_cpus, pin_to};
 pub use ring::Pressure;
 pub use sockets::{End, SocketId, Troubles};
-pub use syscalls::give_memory_back;
+pub use syscalls::{give_memory_back, ignore_file_size_signal};
 pub use tasks::{Tasks, Waiter, Waiters};
 pub use timers::{TimerId, Timers};
 pub use turn::{Handler, ListenerId, Reactor, Turns};

@@ -29,6 +29,14 @@ pub fn give_memory_back() {
     }
 }
 
+/// Has a write beyond the limit of file sizes (`ulimit -f`) fail, as one on a full disk does, instead of ending the process.
+pub fn ignore_file_size_signal() {
+    // SAFETY: SIG_IGN runs no code of ours.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
 /// SO_LINGER of zero seconds.
 pub(crate) fn reset_on_close(fd: Fd) {
     // SAFETY: the borrow ends before this function returns, while the caller keeps the descriptor open.

@@ -23,10 +23,16 @@ pub(crate) const STEPS_PER_LOOK: i32 = 1_000;
 /// The writer looks at least this often whether another process has written.
 pub(crate) const FOREIGN_LOOK: Duration = Duration::from_millis(50);
 
+/// While another process writes, the writer asks for the lock this often.
+pub(crate) const LOCK_LOOK: Duration = Duration::from_millis(2);
+
+/// How often a thread says that it can't serve, and how often one without work tries whether it can again.
+pub const TROUBLE_INTERVAL: Duration = Duration::from_secs(1);
+
 /// A sleeping reader looks into its queues this often, should a wake-up ever be missed.
 pub(crate) const READER_LOOK: Duration = Duration::from_secs(1);
 
-/// Frames in the write-ahead log from which it is copied back into the database after a group.
+/// Frames in the write-ahead log from which it is copied back into the database after a group, unless told otherwise.
 pub(crate) const CHECKPOINT_FRAMES: u32 = 1_000;
 
 /// Frames between two attempts when readers held the log.
@@ -34,6 +40,9 @@ pub(crate) const CHECKPOINT_FRAMES_STEP: u32 = 250;
 
 /// Frames from which a checkpoint waits for readers, so that the log starts anew (64 MiB with pages of 4 KiB).
 pub(crate) const CHECKPOINT_FRAMES_HIGH: u32 = 16_384;
+
+/// Bytes that the log's file keeps when it starts anew, should readers have made it longer.
+pub(crate) const LOG_KEPT_BYTES: i64 = CHECKPOINT_FRAMES_HIGH as i64 * 4096;
 
 /// How long that checkpoint waits at most; no commit is possible meanwhile.
 pub(crate) const CHECKPOINT_WAIT: Duration = Duration::from_millis(50);

@@ -16,6 +16,25 @@ pub(crate) fn error(error: rusqlite::Error) -> Error {
     }
 }
 
+impl Error {
+    /// Whether the database's file is at fault, rather than the job.
+    pub(crate) fn is_of_the_file(&self) -> bool {
+        matches!(self, Error::Unavailable { .. } | Error::Damaged { .. } | Error::OutcomeUnknown { .. })
+    }
+
+    /// Its words for the log.
+    pub fn detail(&self) -> String {
+        match self {
+            Error::Unavailable { detail }
+            | Error::Damaged { detail }
+            | Error::Statement { detail }
+            | Error::Constraint { detail }
+            | Error::OutcomeUnknown { detail } => detail.clone(),
+            other => format!("{other:?}"),
+        }
+    }
+}
+
 /// The extended code of an error, 0 if it doesn't stem from SQLite.
 pub(crate) fn extended_code(error: &rusqlite::Error) -> i32 {
     error.sqlite_error().map_or(0, |error| error.extended_code)
@@ -28,7 +47,17 @@ fn by_code(extended_code: i32, message: String) -> Error {
         ffi::SQLITE_INTERRUPT => Error::Timeout,
         ffi::SQLITE_TOOBIG => Error::TooLarge,
         ffi::SQLITE_AUTH => Error::Statement { detail: format!("not allowed in a job: {message}") },
-        family => match remedy(family) {
+        ffi::SQLITE_CORRUPT => Error::Damaged {
+            detail: format!(
+                "{message} (code {extended_code}): the file is damaged; restore a backup or try sqlite3's .recover"
+            ),
+        },
+        ffi::SQLITE_NOTADB => Error::Damaged {
+            detail: format!(
+                "{message} (code {extended_code}): the file is no SQLite database; give another path or restore a backup"
+            ),
+        },
+        family => match remedy(family, extended_code) {
             Some(remedy) => {
                 Error::Unavailable { detail: format!("{message} (code {extended_code}): {remedy}") }
             }
@@ -61,19 +90,20 @@ fn constraint(extended_code: i32, message: String) -> Error {
 }
 
 /// For codes that are no fault of the statement: what the operator can do.
-fn remedy(family: i32) -> Option<&'static str> {
+fn remedy(family: i32, extended_code: i32) -> Option<&'static str> {
     Some(match family {
         ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => {
-            "another process holds the database; end its transaction or raise busy_timeout"
+            "another process holds the database; end it or its transaction, or wait longer"
         }
         ffi::SQLITE_FULL => "the disk is full; free some space",
+        _ if extended_code == ffi::SQLITE_IOERR_WRITE => {
+            "the disk refused a write; look for a quota, a limit of file sizes (ulimit -f) and into the kernel's log"
+        }
         ffi::SQLITE_IOERR => "the disk failed; look into the kernel's log",
         ffi::SQLITE_READONLY | ffi::SQLITE_PERM => {
             "the file or its directory can't be written; mend owner and permissions"
         }
         ffi::SQLITE_CANTOPEN => "the file can't be opened; does its directory exist, and may we enter it?",
-        ffi::SQLITE_CORRUPT => "the file is damaged; restore a backup or try sqlite3's .recover",
-        ffi::SQLITE_NOTADB => "the file is no SQLite database; give another path",
         ffi::SQLITE_NOMEM => "out of memory; give the process more",
         ffi::SQLITE_PROTOCOL | ffi::SQLITE_NOLFS => {
             "the file system lacks the locks that a write-ahead log needs; use a local disk"

@@ -81,12 +81,19 @@ pub enum Error {
         /// For the log.
         detail: String,
     },
+    /// No thread was free until its `begin_by`; nothing was done.
+    NotBegun,
     /// It ran longer than its `statement_timeout`; nothing was done.
     Timeout,
     /// The result was larger than `reply_bytes_max`; nothing was done.
     TooLarge,
     /// The store can't serve at the moment (busy, full disk, read-only file, I/O error); nothing was done.
     Unavailable {
+        /// For the log.
+        detail: String,
+    },
+    /// The file is damaged where the job looked, or no database at all; nothing was done.
+    Damaged {
         /// For the log.
         detail: String,
     },
@@ -125,11 +132,16 @@ pub enum Event {
         /// The panic's words.
         detail: String,
     },
-    /// The connection could not be opened anew; the next job tries again.
-    NotReopened {
-        /// SQLite's words.
+    /// Jobs fail because of the database's file, not their own. At most once in [`crate::TROUBLE_INTERVAL`] from each thread;
+    /// [`Event::Available`] follows once one succeeds.
+    Unavailable {
+        /// SQLite's words and what to do.
         detail: String,
+        /// Jobs answered so since the last such event.
+        jobs: u64,
     },
+    /// The thread serves again.
+    Available,
     /// The log could not be copied into the database. Nothing is lost; the log grows meanwhile.
     CheckpointFailed {
         /// SQLite's words.

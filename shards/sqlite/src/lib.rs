@@ -16,6 +16,8 @@ mod store;
 mod lanes;
 mod sync;
 
+mod files;
+mod holders;
 mod reader;
 mod seat;
 mod writer;
@@ -30,7 +32,7 @@ mod schema;
 mod bounds;
 mod statistics;
 
-pub use bounds::{GROUP_MAX, STATEMENTS_MAX};
+pub use bounds::{GROUP_MAX, STATEMENTS_MAX, TROUBLE_INTERVAL};
 pub use job::{Answers, Class, Error, Event, Job, Reply, Rows, Statement, Ticket};
 pub use link::Sync;
 pub use load::Loader;

@@ -1,7 +1,7 @@
 //! One connection to the database, set up as all of ours are: the log ahead of the file, foreign keys on, a clock that
 //! ends long statements, and an authorizer that keeps a job's SQL from ending the transaction around it.
 
-use crate::bounds::{LENGTH_SPARE, STATEMENT_CACHE, STEPS_PER_LOOK};
+use crate::bounds::{LENGTH_SPARE, LOG_KEPT_BYTES, STATEMENT_CACHE, STEPS_PER_LOOK};
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
@@ -28,13 +28,13 @@ pub(crate) struct Opening {
     pub(crate) busy_timeout: Duration,
     pub(crate) sync: Sync,
     pub(crate) value_bytes_max: usize,
+    pub(crate) checkpoint_frames: u32,
 }
 
 /// A connection with its guard.
 pub(crate) struct Link {
     connection: Connection,
     guard: Arc<Guard>,
-    busy_timeout: Duration,
 }
 
 /// Our own statements. Prepared statements are kept by their text and asked only once whether they are allowed, so these
@@ -82,25 +82,46 @@ struct Guard {
     in_job: AtomicBool,
     /// Frames in the log after the last commit.
     log_frames: AtomicU32,
+    /// Commits that wrote something.
+    log_commits: AtomicU64,
+    /// A statement was prepared since this was last looked at.
+    has_prepared: AtomicBool,
 }
 
 impl Link {
     /// The writer's: makes the file if need be.
     pub(crate) fn open_writer(opening: &Opening) -> rusqlite::Result<Link> {
-        let mut link =
-            Link::open(opening, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        Link::open_to_write(opening, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    /// The writer's, of a file that was there before: an empty one in its place would look as if all was lost.
+    pub(crate) fn reopen_writer(opening: &Opening) -> rusqlite::Result<Link> {
+        Link::open_to_write(opening, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
+    fn open_to_write(opening: &Opening, flags: OpenFlags) -> rusqlite::Result<Link> {
+        let mut link = Link::open(opening, flags)?;
+        // SQLite settles for reading what it may not write.
+        if link.connection.is_readonly("main")? {
+            let error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+            return Err(rusqlite::Error::SqliteFailure(error, Some("the file is read-only".into())));
+        }
         set_log_ahead(&link.connection, opening.busy_timeout)?;
         let sync = match opening.sync {
             Sync::Full => "FULL",
             Sync::Normal => "NORMAL",
         };
         link.connection.pragma_update(None, "synchronous", sync)?;
+        link.connection.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
         // In place of SQLite's own checkpoints, which run inside COMMIT.
         let guard = Arc::clone(&link.guard);
         link.connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, frames: i32| {
             guard.log_frames.store(u32::try_from(frames).unwrap_or(0), Relaxed);
+            guard.log_commits.fetch_add(1, Relaxed);
             Ok(())
         }))?;
+        // The writer waits for others itself, so that it sees what they commit meanwhile.
+        link.connection.busy_timeout(Duration::ZERO)?;
         Ok(link)
     }
 
@@ -108,6 +129,8 @@ impl Link {
     pub(crate) fn open_reader(opening: &Opening) -> rusqlite::Result<Link> {
         let link = Link::open(opening, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         link.connection.pragma_update(None, "query_only", true)?;
+        // Opens the log too, which could be gone or another's by the first query.
+        link.connection.pragma_query_value(None, "schema_version", |_| Ok(()))?;
         Ok(link)
     }
 
@@ -123,14 +146,17 @@ impl Link {
             until_us: AtomicU64::new(u64::MAX),
             in_job: AtomicBool::new(false),
             log_frames: AtomicU32::new(0),
+            log_commits: AtomicU64::new(0),
+            has_prepared: AtomicBool::new(false),
         });
         let looked_at = Arc::clone(&guard);
         connection.progress_handler(STEPS_PER_LOOK, Some(move || looked_at.is_over()))?;
         let asked = Arc::clone(&guard);
         connection.authorizer(Some(move |context: AuthContext<'_>| {
+            asked.has_prepared.store(true, Relaxed);
             if asked.in_job.load(Relaxed) { in_job(&context.action) } else { Authorization::Allow }
         }))?;
-        Ok(Link { connection, guard, busy_timeout: opening.busy_timeout })
+        Ok(Link { connection, guard })
     }
 
     /// Runs one of our own statements.
@@ -159,9 +185,14 @@ impl Link {
         self.guard.log_frames.load(Relaxed)
     }
 
-    /// How long it waits for another process that writes.
-    pub(crate) fn busy_timeout(&self) -> Duration {
-        self.busy_timeout
+    /// Commits of this connection that wrote something.
+    pub(crate) fn log_commits(&self) -> u64 {
+        self.guard.log_commits.load(Relaxed)
+    }
+
+    /// Whether SQLite has prepared a statement since the last call: each asks the authorizer at least once.
+    pub(crate) fn take_prepared(&self) -> bool {
+        self.guard.has_prepared.swap(false, Relaxed)
     }
 
     /// For what has no method here.
@@ -203,6 +234,8 @@ pub(crate) fn set_up(connection: &Connection, busy_timeout: Duration) -> rusqlit
     connection.busy_timeout(busy_timeout)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    // Plans do not depend on bound values; else a statement with LIMIT ?1 is prepared anew for each.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "foreign_keys", true)
 }
 

@@ -1,6 +1,7 @@
 //! Runs a job's statements on a connection and collects their rows.
 
 use crate::link::{Link, OWN_MARK};
+use crate::statistics::{Counters, add};
 use crate::{Error, Job, Rows, Statement, Value, fault};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use std::time::{Duration, Instant};
@@ -21,7 +22,12 @@ pub(crate) struct Bounds {
 }
 
 /// Runs the job's statements in order; the transaction around them is the caller's.
-pub(crate) fn statements(link: &Link, bounds: Bounds, job: &Job) -> Result<Vec<Rows>, Error> {
+pub(crate) fn statements(
+    link: &Link,
+    bounds: Bounds,
+    job: &Job,
+    counters: &Counters,
+) -> Result<Vec<Rows>, Error> {
     let statements = &job.statements;
     if statements.len() > crate::STATEMENTS_MAX {
         return Err(Error::Statement { detail: format!("more than {} statements", crate::STATEMENTS_MAX) });
@@ -31,9 +37,13 @@ pub(crate) fn statements(link: &Link, bounds: Bounds, job: &Job) -> Result<Vec<R
     let mut replies = Vec::with_capacity(statements.len());
     for statement in statements {
         let until = Instant::now() + timeout;
-        let rows = link
-            .as_job(Some(until), |connection| one(connection, bounds.access, statement, &mut bytes_left))?;
-        replies.push(rows);
+        link.take_prepared();
+        let rows =
+            link.as_job(Some(until), |connection| one(connection, bounds.access, statement, &mut bytes_left));
+        if link.take_prepared() {
+            add(&counters.prepared, 1);
+        }
+        replies.push(rows?);
     }
     Ok(replies)
 }

@@ -1,12 +1,15 @@
 //! What a thread of the store has, be it the writer or a reader: its place, its queue, and the way its answers go.
 
+use crate::bounds::TROUBLE_INTERVAL;
+use crate::holders::Holders;
 use crate::lanes::{Lane, Lanes};
-use crate::link::{Link, Opening};
+use crate::link::Opening;
 use crate::statistics::{Counters, add};
 use crate::{Answers, Class, Error, Event, Job, Reply, Ticket};
 use crossbeam_utils::CachePadded;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -22,6 +25,7 @@ pub(crate) struct Task {
 pub(crate) struct Shared {
     pub(crate) lanes: Lanes<Task>,
     pub(crate) counters: Box<[CachePadded<Counters>]>,
+    pub(crate) holders: Holders,
     /// Set on closing: from then on jobs are answered without being run.
     pub(crate) given_up_at: OnceLock<Instant>,
 }
@@ -35,6 +39,18 @@ pub(crate) struct Seat {
     pub(crate) opening: Opening,
     pub(crate) statement_timeout: Duration,
     pub(crate) reply_bytes_max: usize,
+    pub(crate) trouble: Trouble,
+}
+
+/// What a thread has said about jobs that it could not serve.
+#[derive(Default)]
+pub(crate) struct Trouble {
+    said_at: Option<Instant>,
+    /// Said, and not yet that it is over.
+    is_open: bool,
+    /// Since it was last said.
+    jobs: u64,
+    tried_at: Option<Instant>,
 }
 
 impl Seat {
@@ -50,7 +66,8 @@ impl Seat {
         }
         let now = Instant::now();
         if task.begin_by.is_some_and(|begin_by| begin_by <= now) {
-            return Some(Error::Timeout);
+            add(&self.counters().wait_timeouts, 1);
+            return Some(Error::NotBegun);
         }
         (closing && self.shared.given_up_at.get().is_some_and(|&at| at <= now)).then(shutting_down)
     }
@@ -74,22 +91,41 @@ impl Seat {
         let _ = catch_unwind(AssertUnwindSafe(|| answers.observe(event)));
     }
 
-    /// Makes sure that there is a connection, opening one if the last was given up.
-    pub(crate) fn reopened<'a>(
-        &mut self,
-        link: &'a mut Option<Link>,
-        open: impl FnOnce(&Opening) -> rusqlite::Result<Link>,
-    ) -> Result<&'a Link, Error> {
-        if link.is_none() {
-            match open(&self.opening) {
-                Ok(opened) => *link = Some(opened),
-                Err(error) => {
-                    self.observe(Event::NotReopened { detail: error.to_string() });
-                    return Err(unavailable(crate::fault::error(error)));
-                }
+    /// Takes note of an error that is the file's fault; others say nothing about it.
+    pub(crate) fn not_well(&mut self, error: &Error, jobs: u64) {
+        if !error.is_of_the_file() || self.shared.lanes.is_closed() {
+            return;
+        }
+        self.counters().is_unavailable.store(true, Relaxed);
+        add(&self.counters().unavailable, jobs);
+        self.trouble.jobs += jobs;
+        if self.trouble.said_at.is_none_or(|said_at| said_at.elapsed() >= TROUBLE_INTERVAL) {
+            self.trouble.said_at = Some(Instant::now());
+            self.trouble.is_open = true;
+            let jobs = std::mem::take(&mut self.trouble.jobs);
+            self.observe(Event::Unavailable { detail: error.detail(), jobs });
+        }
+    }
+
+    /// Takes note that the file serves.
+    pub(crate) fn well(&mut self) {
+        if self.counters().is_unavailable.load(Relaxed) {
+            self.counters().is_unavailable.store(false, Relaxed);
+            if std::mem::take(&mut self.trouble.is_open) {
+                self.observe(Event::Available);
             }
         }
-        link.as_ref().ok_or_else(shutting_down)
+    }
+
+    /// Whether a thread without work should try if it can serve again.
+    pub(crate) fn should_try(&mut self) -> bool {
+        let trouble = &mut self.trouble;
+        let is_due = trouble.tried_at.is_none_or(|tried_at| tried_at.elapsed() >= TROUBLE_INTERVAL);
+        let should = is_due && self.shared.counters[self.index].is_unavailable.load(Relaxed);
+        if should {
+            trouble.tried_at = Some(Instant::now());
+        }
+        should
     }
 }
 
@@ -113,7 +149,7 @@ pub(crate) fn shutting_down() -> Error {
 #[cold]
 pub(crate) fn unavailable(error: Error) -> Error {
     match error {
-        Error::Unavailable { .. } => error,
+        Error::Unavailable { .. } | Error::Damaged { .. } => error,
         Error::Statement { detail } | Error::Constraint { detail } | Error::OutcomeUnknown { detail } => {
             Error::Unavailable { detail }
         }

@@ -1,7 +1,7 @@
 //! What the store's threads count. Each counter is written by its one thread (a load and a store, no locked
 //! instruction) and read by the control plane at any time.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Upper bounds of `ThreadStatistics::group_sizes`, in jobs.
@@ -39,6 +39,16 @@ pub struct ThreadStatistics {
     pub losses: u64,
     /// Checkpoints made.
     pub checkpoints: u64,
+    /// Statements of jobs that were prepared, at first or anew; the others were kept.
+    pub prepared: u64,
+    /// How often the writer saw that someone else had written.
+    pub foreign_writes: u64,
+    /// Jobs that the database's file did not let it do.
+    pub unavailable: u64,
+    /// Jobs whose time had come before a thread was free.
+    pub wait_timeouts: u64,
+    /// Whether its last jobs failed because of the database's file.
+    pub is_unavailable: bool,
 }
 
 /// One thread's counters.
@@ -51,6 +61,11 @@ pub(crate) struct Counters {
     pub(crate) group_sizes: [AtomicU64; GROUP_SIZES.len()],
     pub(crate) losses: AtomicU64,
     pub(crate) checkpoints: AtomicU64,
+    pub(crate) prepared: AtomicU64,
+    pub(crate) foreign_writes: AtomicU64,
+    pub(crate) unavailable: AtomicU64,
+    pub(crate) wait_timeouts: AtomicU64,
+    pub(crate) is_unavailable: AtomicBool,
 }
 
 /// Adds to a counter that only this thread writes.
@@ -74,6 +89,11 @@ impl Counters {
             group_sizes: std::array::from_fn(|i| self.group_sizes[i].load(Relaxed)),
             losses: self.losses.load(Relaxed),
             checkpoints: self.checkpoints.load(Relaxed),
+            prepared: self.prepared.load(Relaxed),
+            foreign_writes: self.foreign_writes.load(Relaxed),
+            unavailable: self.unavailable.load(Relaxed),
+            wait_timeouts: self.wait_timeouts.load(Relaxed),
+            is_unavailable: self.is_unavailable.load(Relaxed),
         }
     }
 }

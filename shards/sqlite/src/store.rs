@@ -1,15 +1,18 @@
 //! The store: opens the file, owns the threads, and ends them.
 
+use crate::bounds::CHECKPOINT_FRAMES;
+use crate::holders::Holders;
 use crate::lanes::{Lane, Lanes};
 use crate::link::{Link, Opening};
 use crate::reader::Reader;
-use crate::seat::{Seat, Shared, Task, shutting_down};
+use crate::seat::{Seat, Shared, Task, Trouble, shutting_down};
 use crate::statistics::{Counters, Statistics};
 use crate::writer::Writer;
 use crate::{Answers, Job, Sync, Ticket, fault};
 use crossbeam_utils::CachePadded;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -31,6 +34,8 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// When a commit counts as done.
     pub sync: Sync,
+    /// Frames in the write-ahead log from which it is copied back into the database after a group of writes.
+    pub checkpoint_frames: u32,
 }
 
 impl Options {
@@ -44,6 +49,7 @@ impl Options {
             queue_max: 1_024,
             busy_timeout: Duration::from_secs(5),
             sync: Sync::Full,
+            checkpoint_frames: CHECKPOINT_FRAMES,
         }
     }
 }
@@ -97,7 +103,7 @@ pub struct Handle {
 
 impl Handle {
     /// Hands a job over. Never blocks. A job that is still queued at `begin_by` is not run and answered
-    /// [`crate::Error::Timeout`]; one that runs has `statement_timeout` for each of its statements.
+    /// [`crate::Error::NotBegun`]; one that runs has `statement_timeout` for each of its statements.
     ///
     /// # Errors
     /// The job itself, if its queue is full or the store is closing.
@@ -110,6 +116,11 @@ impl Handle {
     ) -> Result<(), Job> {
         let lane = Task::lane(job.class);
         self.shared.lanes.push(lane, Task { shard, ticket, begin_by, job }).map_err(|task| task.job)
+    }
+
+    /// Whether a thread's last jobs failed because of the database's file: it is gone, full, locked or damaged.
+    pub fn is_unavailable(&self) -> bool {
+        self.shared.counters.iter().any(|counters| counters.is_unavailable.load(Relaxed))
     }
 }
 
@@ -131,14 +142,10 @@ impl Store {
             busy_timeout: options.busy_timeout,
             sync: options.sync,
             value_bytes_max: options.reply_bytes_max,
+            checkpoint_frames: options.checkpoint_frames,
         };
-        let refused = |error| OpenError::Database {
-            path: options.path.clone(),
-            detail: match fault::error(error) {
-                crate::Error::Unavailable { detail } | crate::Error::Statement { detail } => detail,
-                other => format!("{other:?}"),
-            },
-        };
+        let refused =
+            |error| OpenError::Database { path: options.path.clone(), detail: fault::error(error).detail() };
         // The writer first: it makes the file and its log, which a read-only connection can't.
         let writer = Link::open_writer(&opening).map_err(refused)?;
         let readers: Vec<Link> = (0..options.readers)
@@ -149,6 +156,7 @@ impl Store {
         let shared = Arc::new(Shared {
             lanes: Lanes::new(options.readers, options.queue_max),
             counters: (0..=options.readers).map(|_| CachePadded::new(Counters::default())).collect(),
+            holders: Holders::new(options.readers),
             given_up_at: OnceLock::new(),
         });
         let mut seat = |index| Seat {
@@ -158,6 +166,7 @@ impl Store {
             opening: opening.clone(),
             statement_timeout: options.statement_timeout,
             reply_bytes_max: options.reply_bytes_max,
+            trouble: Trouble::default(),
         };
         // From here on dropping the store ends the threads that were started.
         let mut store = Store { shared: Arc::clone(&shared), writer: None, readers: Vec::new() };
@@ -165,7 +174,7 @@ impl Store {
         let thread = Builder::new().name(thread_name(0)).spawn(|| writer.run());
         store.writer = Some(thread.map_err(OpenError::Thread)?);
         for (index, link) in readers.into_iter().enumerate() {
-            let reader = Reader { seat: seat(index + 1), link: Some(link) };
+            let reader = Reader::new(seat(index + 1), link);
             let thread = Builder::new().name(thread_name(index + 1)).spawn(|| reader.run());
             store.readers.push(thread.map_err(OpenError::Thread)?);
         }

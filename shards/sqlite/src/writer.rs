@@ -9,15 +9,18 @@
 //! hold the whole transaction, and a crash would bring it back. So the writer commits something harmless over it. If that
 //! succeeds the group certainly did not happen; if not, its outcome is unknown, and so it is answered.
 
-use crate::bounds::{FOREIGN_LOOK, GROUP_LOSSES_MAX, GROUP_MAX, GROUP_TIME_MAX};
+use crate::bounds::{FOREIGN_LOOK, GROUP_LOSSES_MAX, GROUP_MAX, GROUP_TIME_MAX, LOCK_LOOK};
+use crate::files::{Files, Seen};
 use crate::lanes::Taken;
-use crate::link::{Link, Own};
+use crate::link::{Link, Own, is_busy};
+use crate::reader::REPLACED;
 use crate::run::{self, Access, Bounds};
 use crate::seat::{Seat, Task, unavailable, words};
 use crate::statistics::add;
 use crate::writer::checkpoint::Checkpoints;
 use crate::{Answers, Error, Event, Reply, fault};
 use rusqlite::ffi;
+use rusqlite::wal::CheckpointMode;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -31,6 +34,8 @@ pub(crate) struct Writer {
     /// `PRAGMA data_version` at the last look; None on a new connection.
     data_version: Option<i64>,
     checkpoints: Checkpoints,
+    /// What the connections have open.
+    files: Files,
 }
 
 /// Where a group is: what a panic would mean for it.
@@ -70,15 +75,11 @@ enum Ending {
 
 impl Writer {
     pub(crate) fn new(seat: Seat, link: Link) -> Writer {
-        let mut writer = Writer {
-            seat,
-            link: Some(link),
-            phase: Phase::Running,
-            data_version: None,
-            checkpoints: Checkpoints::default(),
-        };
-        writer.data_version = writer.link.as_ref().and_then(data_version);
-        writer
+        let data_version = data_version(&link);
+        let files = Files::of(&seat.opening.path);
+        let checkpoints = Checkpoints::new(seat.opening.checkpoint_frames);
+        let phase = Phase::Running;
+        Writer { seat, link: Some(link), phase, data_version, checkpoints, files }
     }
 
     /// The thread's whole life. Gives its `Answers` back for what came too late.
@@ -86,8 +87,26 @@ impl Writer {
         loop {
             match self.seat.shared.lanes.take_or_wait(self.seat.index, FOREIGN_LOOK) {
                 Taken::Job(task) => self.group(task),
-                Taken::Idle => self.look_for_foreign_writes(),
+                Taken::Idle => self.idle(),
                 Taken::Closed => return (self.seat.answers, self.link),
+            }
+        }
+    }
+
+    /// What it does while nobody writes.
+    fn idle(&mut self) {
+        if let Err(error) = self.right_link() {
+            self.seat.not_well(&error, 0);
+            return;
+        }
+        self.look_for_foreign_writes();
+        if self.seat.should_try() {
+            let link = self.link.as_ref();
+            match link
+                .map_or(Err(lost()), |link| overwrite(link).map_err(|error| unavailable(fault::error(error))))
+            {
+                Ok(()) => self.seat.well(),
+                Err(error) => self.seat.not_well(&error, 0),
             }
         }
     }
@@ -95,10 +114,13 @@ impl Writer {
     /// One group from its first job to its last answer.
     fn group(&mut self, first: Task) {
         let since = Instant::now();
+        let commits = |writer: &Writer| writer.link.as_ref().map_or(0, Link::log_commits);
+        let commits_before = commits(self);
         let mut members = vec![Member { task: first, reply: None }];
         self.phase = Phase::Running;
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.settle(&mut members))) {
-            self.after_panic(&mut members, words(&*panic));
+        match catch_unwind(AssertUnwindSafe(|| self.settle(&mut members))) {
+            Ok(()) => self.note_health(&members, commits(self) > commits_before),
+            Err(panic) => self.after_panic(&mut members, words(&*panic)),
         }
         self.seat.counters().count_group(members.len());
         for member in members {
@@ -110,8 +132,29 @@ impl Writer {
             match self.checkpoints.after_group(link) {
                 Ok(true) => add(&self.seat.counters().checkpoints, 1),
                 Ok(false) => {}
-                Err(error) => self.seat.observe(Event::CheckpointFailed { detail: error.to_string() }),
+                Err(error) => {
+                    self.seat.observe(Event::CheckpointFailed { detail: fault::error(error).detail() });
+                }
             }
+        }
+    }
+
+    /// Says whether the file serves, as far as a group's answers tell; one that wrote nothing tells nothing.
+    fn note_health(&mut self, members: &[Member], has_written: bool) {
+        let refusals = || {
+            members.iter().filter_map(|member| match &member.reply {
+                Some(Err(error)) if error.is_of_the_file() => Some(error),
+                _ => None,
+            })
+        };
+        if let Some(error) = refusals().next() {
+            self.seat.not_well(error, refusals().count() as u64);
+        } else if has_written {
+            self.seat.well();
+        }
+        if refusals().any(|error| matches!(error, Error::Damaged { .. })) {
+            // What it has read of the file may be as wrong; the file may be mended in its place.
+            self.give_up_link();
         }
     }
 
@@ -141,7 +184,8 @@ impl Writer {
 
     /// One transaction of all members without a reply, and while intake is open of those that queue meanwhile.
     fn transaction(&mut self, members: &mut Vec<Member>, intake: Intake) -> Ending {
-        let mut ending = self.begin();
+        let begin_by = members.first().and_then(|member| member.task.begin_by);
+        let mut ending = self.begin(begin_by);
         let since = Instant::now();
         let mut next = 0;
         while !matches!(ending, Some(Ending::Lost)) {
@@ -163,21 +207,65 @@ impl Writer {
     }
 
     fn transaction_alone(&mut self, member: &mut Member) -> Ending {
-        let ending = self.begin().or_else(|| self.member(member));
+        let ending = self.begin(member.task.begin_by).or_else(|| self.member(member));
         ending.unwrap_or_else(|| self.commit())
     }
 
-    fn begin(&mut self) -> Option<Ending> {
-        let link = match self.seat.reopened(&mut self.link, Link::open_writer) {
-            Ok(link) => link,
-            Err(error) => return Some(Ending::Undone(error)),
-        };
-        if let Err(error) = link.own(Own::BeginImmediate) {
-            return Some(Ending::Undone(unavailable(fault::error(error))));
+    /// Takes the lock. While another process has it, waits until `begin_by` and no longer than `busy_timeout`.
+    fn begin(&mut self, begin_by: Option<Instant>) -> Option<Ending> {
+        if let Err(error) = self.right_link() {
+            return Some(Ending::Undone(error));
+        }
+        let longest = Instant::now() + self.seat.opening.busy_timeout;
+        let until = begin_by.map_or(longest, |begin_by| begin_by.min(longest));
+        loop {
+            let Some(link) = &self.link else { return Some(Ending::Undone(lost())) };
+            match link.own(Own::BeginImmediate) {
+                Ok(()) => break,
+                Err(error)
+                    if is_busy(&error) && Instant::now() < until && !self.seat.shared.lanes.is_closed() =>
+                {
+                    self.look_for_foreign_writes();
+                    std::thread::sleep(LOCK_LOOK);
+                }
+                Err(error) => return Some(Ending::Undone(unavailable(fault::error(error)))),
+            }
         }
         // From here on nobody else commits, so what is reported now is all that came before this group.
         self.look_for_foreign_writes();
         None
+    }
+
+    /// Makes sure that there is a connection, and that it is to the file that stands at the path.
+    fn right_link(&mut self) -> Result<(), Error> {
+        let seen = if self.link.is_some() { self.files.look() } else { self.files.look_at_database() };
+        if seen == Seen::Gone {
+            // The connection is kept: the file may be put back.
+            return Err(Error::Unavailable { detail: GONE.into() });
+        }
+        let holders = &self.seat.shared.holders;
+        if seen == Seen::Other {
+            holders.end_round();
+        }
+        if holders.is_open() && self.link.is_some() {
+            return Ok(());
+        }
+        if !holders.is_open() {
+            if !holders.are_gone() {
+                return Err(Error::Unavailable { detail: REPLACED.into() });
+            }
+            if let Some(link) = self.link.take() {
+                // Into the old file, wherever that is: a log left behind would be taken for the new file's.
+                let _ = link.connection().wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE);
+            }
+            self.give_up_link();
+        }
+        let link =
+            Link::reopen_writer(&self.seat.opening).map_err(|error| unavailable(fault::error(error)))?;
+        self.files = Files::of(&self.seat.opening.path);
+        self.seat.shared.holders.begin_round();
+        self.link = Some(link);
+        Ok(())
     }
 
     /// Runs a member that has no reply yet, in a savepoint.
@@ -207,7 +295,7 @@ impl Writer {
             reply_bytes_max: self.seat.reply_bytes_max,
         };
         link.own(Own::Savepoint).map_err(fault::error)?;
-        let reply = run::statements(link, bounds, &task.job);
+        let reply = run::statements(link, bounds, &task.job, self.seat.counters());
         let released = match &reply {
             Ok(_) => link.own(Own::Release),
             Err(_) if link.is_autocommit() => Ok(()),
@@ -230,19 +318,24 @@ impl Writer {
         self.phase = Phase::Committing;
         let Err(error) = link.own(Own::Commit) else {
             add(&self.seat.counters().commits, 1);
-            return Ending::Committed;
+            // Into a file that bears the name no more, it would be gone with this process.
+            return match self.files.look() {
+                Seen::Same => Ending::Committed,
+                Seen::Gone | Seen::Other => Ending::Unknown(Error::OutcomeUnknown { detail: GONE.into() }),
+            };
         };
         if !link.is_autocommit() {
             let _ = link.own(Own::Rollback);
         }
-        let family = fault::extended_code(&error) & 0xff;
+        let extended_code = fault::extended_code(&error);
         let in_transaction = !link.is_autocommit();
         let error = fault::error(error);
-        match family {
+        match extended_code & 0xff {
             _ if in_transaction => {}
             ffi::SQLITE_CONSTRAINT => return Ending::Refused(error),
-            // Refused before anything was written, or before the frame that would have made it a commit.
+            // Refused before anything was written, or before the frame that would have made it a commit was whole.
             ffi::SQLITE_BUSY | ffi::SQLITE_FULL => return Ending::Undone(unavailable(error)),
+            _ if extended_code == ffi::SQLITE_IOERR_WRITE => return Ending::Undone(unavailable(error)),
             _ if overwrite(link).is_ok() => return Ending::Undone(unavailable(error)),
             _ => {}
         }
@@ -255,6 +348,7 @@ impl Writer {
         let seen = data_version(link);
         // No figure, as on a new connection, counts as a change: better to fill a cache once too often.
         if seen.is_none() || seen != self.data_version {
+            add(&self.seat.counters().foreign_writes, 1);
             self.seat.observe(Event::ForeignWrite);
         }
         self.data_version = seen;
@@ -264,7 +358,7 @@ impl Writer {
     fn give_up_link(&mut self) {
         self.link = None;
         self.data_version = None;
-        self.checkpoints = Checkpoints::default();
+        self.checkpoints = Checkpoints::new(self.seat.opening.checkpoint_frames);
     }
 
     #[cold]
@@ -325,6 +419,9 @@ fn data_version(link: &Link) -> Option<i64> {
     let mut statement = link.connection().prepare_cached("PRAGMA data_version").ok()?;
     statement.query_row([], |row| row.get(0)).ok()
 }
+
+/// What is said while there is no file.
+const GONE: &str = "the file is gone; put it back or restore a backup in its place";
 
 #[cold]
 fn lost() -> Error {

@@ -1,5 +1,9 @@
 //! A write is answered only when it is on the disk; seen from below SQLite.
 
+#[path = "durability/disk.rs"]
+mod disk;
+#[path = "durability/power.rs"]
+mod power;
 #[path = "durability/vfs.rs"]
 mod vfs;
 

@@ -212,7 +212,7 @@ fn a_job_not_begun_in_time_is_not_run() {
     let past = Instant::now();
     for (ticket, job) in [(1, insert(1, "a@x")), (2, read("SELECT 1", vec![]))] {
         bench.handle.submit(0, ticket, Some(past), job).unwrap();
-        assert_eq!(bench.answer_to(ticket), Err(Error::Timeout));
+        assert_eq!(bench.answer_to(ticket), Err(Error::NotBegun));
     }
     assert_eq!(bench.integers("SELECT count(*) FROM users"), [0]);
 }

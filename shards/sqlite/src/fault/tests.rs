@@ -43,13 +43,17 @@ fn what_is_no_fault_of_the_statement_names_a_remedy() {
         ffi::SQLITE_IOERR_FSYNC,
         ffi::SQLITE_READONLY_DBMOVED,
         ffi::SQLITE_CANTOPEN,
-        ffi::SQLITE_CORRUPT,
-        ffi::SQLITE_NOTADB,
+        ffi::SQLITE_IOERR_WRITE,
         ffi::SQLITE_NOMEM,
         ffi::SQLITE_PROTOCOL,
     ] {
         let error = by_code(code, "its words".into());
         let Error::Unavailable { detail } = &error else { panic!("{code}: {error:?}") };
+        assert!(detail.starts_with(&format!("its words (code {code}): ")), "{detail}");
+    }
+    for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_CORRUPT_INDEX, ffi::SQLITE_NOTADB] {
+        let error = by_code(code, "its words".into());
+        let Error::Damaged { detail } = &error else { panic!("{code}: {error:?}") };
         assert!(detail.starts_with(&format!("its words (code {code}): ")), "{detail}");
     }
 }

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 #![allow(unreachable_pub)] // A module of a test binary.
 
+use crate::disk::{Disk, Part};
 use rusqlite::ffi;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -36,6 +37,8 @@ pub enum Syncs {
 pub struct Book {
     path: PathBuf,
     syncs: Syncs,
+    /// What the disk would hold after a power cut, byte by byte; [`Book::simulate`] only.
+    disk: Option<Mutex<Disk>>,
     state: Mutex<State>,
     /// So many of the next syncs of the log report failure. The bytes reach the disk all the same: the worst case.
     pub fail_syncs: AtomicU32,
@@ -61,17 +64,52 @@ static BOOKS: Mutex<Vec<Arc<Book>>> = Mutex::new(Vec::new());
 impl Book {
     /// Keeps book of the database `path` from now on; to be called before it is opened.
     pub fn open(path: &Path, syncs: Syncs) -> Arc<Book> {
+        Book::keep(path, syncs, None)
+    }
+
+    /// Has a simulated disk under the database `path`; syncs reach no real one.
+    pub fn simulate(path: &Path, disk: Disk) -> Arc<Book> {
+        Book::keep(path, Syncs::Skipped, Some(Mutex::new(disk)))
+    }
+
+    /// No sync of the database `path` reaches a disk: for what is only looked at.
+    pub fn hasten(path: &Path) {
+        Book::keep(path, Syncs::Skipped, None);
+    }
+
+    /// Forgets the databases in `folder`.
+    pub fn forget(folder: &Path) {
+        BOOKS.lock().unwrap().retain(|book| !book.path.starts_with(folder));
+    }
+
+    fn keep(path: &Path, syncs: Syncs, disk: Option<Mutex<Disk>>) -> Arc<Book> {
         static REGISTERED: Once = Once::new();
         REGISTERED.call_once(register);
         let book = Arc::new(Book {
             path: path.to_owned(),
             syncs,
+            disk,
             state: Mutex::default(),
             fail_syncs: AtomicU32::new(0),
             fail_writes: AtomicU32::new(0),
         });
         BOOKS.lock().unwrap().push(Arc::clone(&book));
         book
+    }
+
+    /// The simulated disk.
+    pub fn disk(&self) -> std::sync::MutexGuard<'_, Disk> {
+        self.disk.as_ref().expect("a simulated disk").lock().unwrap()
+    }
+
+    /// Which of its files a name is.
+    fn part(&self, name: &[u8]) -> Option<Part> {
+        match name.strip_prefix(self.path.as_os_str().as_bytes())? {
+            b"" => Some(Part::File),
+            b"-wal" => Some(Part::Log),
+            b"-journal" => Some(Part::Journal),
+            _ => None,
+        }
     }
 
     pub fn enter(&self, entry: Entry) {
@@ -106,6 +144,7 @@ impl Book {
         match part {
             Part::File => state.durable.file = std::fs::read(&self.path).unwrap(),
             Part::Log => state.durable.log = std::fs::read(self.log_path()).unwrap(),
+            Part::Journal => {}
         }
     }
 }
@@ -123,12 +162,6 @@ impl Durable {
 /// Takes one off a counter, if there is one left.
 fn strikes(counter: &AtomicU32) -> bool {
     counter.fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1)).is_ok()
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    File,
-    Log,
 }
 
 /// Our end of an open file; the system's own follows it in the memory that SQLite gave.
@@ -152,14 +185,7 @@ fn watched(name: *const c_char) -> Option<Watched> {
     // SAFETY: SQLite passes a name that ends with NUL and lives as long as the file is open.
     let name = unsafe { CStr::from_ptr(name) }.to_bytes();
     let books = BOOKS.lock().unwrap();
-    books.iter().find_map(|book| {
-        let part = match name {
-            _ if name == book.path.as_os_str().as_bytes() => Part::File,
-            _ if name == book.log_path().as_os_str().as_bytes() => Part::Log,
-            _ => return None,
-        };
-        Some(Watched { book: Arc::clone(book), part })
-    })
+    books.iter().find_map(|book| Some(Watched { book: Arc::clone(book), part: book.part(name)? }))
 }
 
 fn register() {
@@ -172,6 +198,7 @@ fn register() {
         ours.pNext = std::ptr::null_mut();
         ours.szOsFile += size_of::<File>() as c_int;
         ours.xOpen = Some(open);
+        ours.xDelete = Some(delete);
         SYSTEM.0.store(system, SeqCst);
         assert_eq!(ffi::sqlite3_vfs_register(Box::into_raw(Box::new(ours)), 1), ffi::SQLITE_OK);
     }
@@ -200,10 +227,31 @@ unsafe extern "C" fn open(
         let code = (*system).xOpen.unwrap()(system, name, inner(file), flags, out_flags);
         if !(*inner(file)).pMethods.is_null() {
             (*ours).base.pMethods = &METHODS;
+            let watched = watched(name);
+            if let Some(Watched { book, part }) = &watched
+                && book.disk.is_some()
+            {
+                book.disk().opened(*part);
+            }
             (*ours).watched =
-                watched(name).map_or(std::ptr::null_mut(), |watched| Box::into_raw(Box::new(watched)));
+                watched.map_or(std::ptr::null_mut(), |watched| Box::into_raw(Box::new(watched)));
         }
         code
+    }
+}
+
+/// # Safety
+/// Called by SQLite: `name` ends with NUL.
+unsafe extern "C" fn delete(_: *mut ffi::sqlite3_vfs, name: *const c_char, sync_folder: c_int) -> c_int {
+    if let Some(Watched { book, part }) = watched(name)
+        && book.disk.is_some()
+    {
+        book.disk().deleted(part, sync_folder != 0);
+    }
+    // SAFETY: `SYSTEM` was set before this function was registered.
+    unsafe {
+        let system = SYSTEM.0.load(SeqCst);
+        (*system).xDelete.unwrap()(system, name, 0)
     }
 }
 
@@ -244,6 +292,17 @@ unsafe extern "C" fn write(
     // SAFETY: called by SQLite with an open file; arguments go on as they came.
     unsafe {
         if let Some(watched) = watching(file)
+            && watched.book.disk.is_some()
+        {
+            // SAFETY: SQLite's buffer has `bytes` bytes.
+            let data = std::slice::from_raw_parts(from.cast::<u8>(), bytes as usize);
+            let faults = watched.book.disk().write(watched.part, at as usize, data);
+            if let Some((code, written)) = faults {
+                let inner = inner(file);
+                let part = (*(*inner).pMethods).xWrite.unwrap()(inner, from, written as c_int, at);
+                return if part == ffi::SQLITE_OK { code } else { part };
+            }
+        } else if let Some(watched) = watching(file)
             && watched.part == Part::Log
         {
             if strikes(&watched.book.fail_writes) {
@@ -261,6 +320,9 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
     unsafe {
         let watched = watching(file);
         if let Some(watched) = watched {
+            if watched.book.disk.is_some() {
+                return watched.book.disk().sync(watched.part).unwrap_or(ffi::SQLITE_OK);
+            }
             if watched.book.syncs == Syncs::Skipped {
                 return ffi::SQLITE_OK;
             }
@@ -283,6 +345,19 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
     }
 }
 
+unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int {
+    // SAFETY: called by SQLite with an open file.
+    unsafe {
+        if let Some(watched) = watching(file)
+            && watched.book.disk.is_some()
+        {
+            watched.book.disk().truncate(watched.part, size as usize);
+        }
+        let inner = inner(file);
+        (*(*inner).pMethods).xTruncate.unwrap()(inner, size)
+    }
+}
+
 /// Methods that only go on to the system's.
 macro_rules! pass_on {
     ($($name:ident => $method:ident ( $($argument:ident : $type:ty),* ) $(-> $result:ty)?;)*) => {$(
@@ -298,7 +373,6 @@ macro_rules! pass_on {
 
 pass_on! {
     read => xRead(to: *mut c_void, bytes: c_int, at: i64) -> c_int;
-    truncate => xTruncate(size: i64) -> c_int;
     file_size => xFileSize(size: *mut i64) -> c_int;
     lock => xLock(level: c_int) -> c_int;
     unlock => xUnlock(level: c_int) -> c_int;

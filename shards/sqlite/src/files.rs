@@ -1,0 +1,66 @@
+//! Whether the files under our connections are still those that bear the database's name. SQLite holds descriptors: of a
+//! file that was deleted or replaced it goes on writing the old one, and what it acknowledges then is gone with the process.
+
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The database, its log and the log's index, as they were when they were opened.
+pub(crate) struct Files {
+    paths: [PathBuf; 3],
+    opened: [Option<Identity>; 3],
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+/// What stands there now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// What was opened.
+    Same,
+    /// No database.
+    Gone,
+    /// Another database, or ours without its log.
+    Other,
+}
+
+impl Files {
+    /// To be called after a connection has read from the database: its log is there then.
+    pub(crate) fn of(path: &Path) -> Files {
+        // SQLite follows a link and puts the log beside its target.
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let beside = |suffix: &str| {
+            let mut name = OsString::from(&path);
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        let paths = [path.clone(), beside("-wal"), beside("-shm")];
+        let opened = [identity(&paths[0]), identity(&paths[1]), identity(&paths[2])];
+        Files { paths, opened }
+    }
+
+    /// Three calls of stat(2).
+    pub(crate) fn look(&self) -> Seen {
+        let now = [0, 1, 2].map(|file| identity(&self.paths[file]));
+        match now {
+            now if now == self.opened => Seen::Same,
+            [None, ..] => Seen::Gone,
+            _ => Seen::Other,
+        }
+    }
+
+    /// For a writer without a connection: the log may have gone with the last one, as it should.
+    pub(crate) fn look_at_database(&self) -> Seen {
+        match identity(&self.paths[0]) {
+            now if now == self.opened[0] => Seen::Same,
+            None => Seen::Gone,
+            Some(_) => Seen::Other,
+        }
+    }
+}
+
+fn identity(path: &Path) -> Option<Identity> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
