@@ -22,6 +22,7 @@ mod routing;
 mod seeding;
 mod splits;
 mod starting;
+mod store;
 mod syncs;
 mod vanishing;
 mod wire;
