@@ -76,6 +76,9 @@ pub(super) fn blame(error: Error) -> Result<Blame, Box<Answer>> {
         Error::NotNull { column } => return Ok(Blame::Missing { column }),
         Error::Constraint { detail } => return Ok(Blame::Constraint { detail }),
         Error::Timeout => unavailable("the statement ran longer than its timeout"),
+        Error::Crowded => {
+            unavailable("too many large answers are on their way to clients that have not taken them")
+        }
         Error::NotBegun => unavailable("no thread of the database was free within database.wait_timeout"),
         Error::Unavailable { detail } => unavailable(detail),
         Error::OutcomeUnknown { detail } => Answer::json(504, words::OUTCOME_UNKNOWN).with_cause(detail),

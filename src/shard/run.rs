@@ -94,6 +94,8 @@ fn run<A: Ask>(
     drop(started);
     while !server.is_drained() {
         reactor.turn(&mut server);
+        let unsent = server.unsent(&reactor);
+        server.service.settle(unsent);
         if server.service.closing.take().is_some() {
             server.close_listeners(&mut reactor, &listeners);
         }

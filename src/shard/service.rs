@@ -9,7 +9,7 @@ use ringmill_reactor::{Driver, Mail, Reactor, Waiters};
 use ringmill_serve::{
     Admission, Context, Core, Lane, Observation, Outcome, Reply, Request, RouteId, Service, UNMATCHED, Writer,
 };
-use ringmill_sqlite::Reply as Stored;
+use ringmill_sqlite::{Reply as Stored, held_bytes};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -115,7 +115,14 @@ pub(super) struct ShardService<A> {
     pub(super) muted: [super::observe::Muted; 4],
     /// Set when control asks for it; the shard's loop closes the listeners.
     pub(super) closing: Option<u64>,
+    /// Of large replies that came in this turn, bytes.
+    taken_bytes: usize,
+    /// What the store was told that this shard has unsent, in [`UNSENT_STEP`]s of bytes.
+    unsent_told: usize,
 }
+
+/// The store hears of a shard's unsent output when it has changed by as much, bytes.
+const UNSENT_STEP: usize = 1024 * 1024;
 
 /// What a service is made of.
 pub(super) struct Parts<A> {
@@ -150,6 +157,18 @@ impl<A: Ask> ShardService<A> {
             lines: (0, 0),
             muted: Default::default(),
             closing: None,
+            taken_bytes: 0,
+            unsent_told: 0,
+        }
+    }
+
+    /// At the end of a turn: tells the store what became of large replies.
+    pub(super) fn settle(&mut self, unsent_bytes: usize) {
+        let unsent = unsent_bytes / UNSENT_STEP;
+        if unsent != self.unsent_told || self.taken_bytes > 0 {
+            let before = self.unsent_told * UNSENT_STEP + std::mem::take(&mut self.taken_bytes);
+            self.store.hold((unsent * UNSENT_STEP).cast_signed() - before.cast_signed());
+            self.unsent_told = unsent;
         }
     }
 
@@ -184,7 +203,7 @@ impl<A: Ask> ShardService<A> {
             BuiltIn::Health => writer.rendered(&self.constants.health, Status(200)),
             BuiltIn::Ready if self.is_leaving => writer.rendered(&self.constants.not_ready, Status(503)),
             BuiltIn::Ready if self.store.is_unavailable() => {
-                writer.rendered(&self.constants.degraded, Status(200))
+                writer.rendered(&self.constants.degraded, Status(200));
             }
             BuiltIn::Ready => writer.rendered(&self.constants.ready, Status(200)),
             BuiltIn::Metrics => {
@@ -355,6 +374,7 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
         core.count_message(mail.message.kind());
         match mail.message {
             Message::Stored { ticket, reply } => {
+                self.taken_bytes += held_bytes(&reply);
                 let (ticket, lane) = without_lane(ticket);
                 self.under_way[lane] -= 1;
                 self.is_any_full = (0..self.under_way.len()).any(|lane| !self.has_room_in(lane));

@@ -49,6 +49,9 @@ pub trait Ask {
     /// Hands a job over without blocking; gives it back when it can't be taken.
     fn ask(&self, shard: usize, ticket: Ticket, begin_by: Option<Instant>, job: Job) -> Result<(), Job>;
 
+    /// Hears how many bytes more or fewer a shard holds because of large replies.
+    fn hold(&self, change: isize);
+
     /// Whether it fails because of the database's file.
     fn is_unavailable(&self) -> bool;
 }
@@ -56,6 +59,10 @@ pub trait Ask {
 impl Ask for Handle {
     fn ask(&self, shard: usize, ticket: Ticket, begin_by: Option<Instant>, job: Job) -> Result<(), Job> {
         self.submit(shard, ticket, begin_by, job)
+    }
+
+    fn hold(&self, change: isize) {
+        Handle::hold(self, change);
     }
 
     fn is_unavailable(&self) -> bool {

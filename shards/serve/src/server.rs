@@ -126,6 +126,11 @@ impl<S> Server<S> {
         }
     }
 
+    /// Bytes of answers that the kernel has not taken, or that wait for earlier ones.
+    pub fn unsent<D: Driver>(&self, reactor: &Reactor<D>) -> usize {
+        reactor.unsent_total() + self.connections.ready_bytes.get()
+    }
+
     /// Connections that are open.
     pub fn connections_count(&self) -> usize {
         self.connections.table.len()

@@ -55,6 +55,9 @@ pub(crate) const QUEUE_SPARE: usize = 4_096;
 /// statement fails with [`crate::Error::TooLarge`].
 pub(crate) const LENGTH_SPARE: usize = 1024 * 1024;
 
+/// A reply of fewer bytes counts nothing among those that are held: there are only so many jobs under way.
+pub(crate) const HELD_BYTES_MIN: usize = 64 * 1024;
+
 /// How long start-up statements wait for other processes that start at the same moment.
 pub(crate) const SCRIPT_WAIT: Duration = Duration::from_secs(30);
 

@@ -32,7 +32,7 @@ impl Holders {
     /// Whether a reader may open one.
     pub(crate) fn enter(&self, reader: usize) -> bool {
         let round = self.round.load(SeqCst);
-        if round % 2 == 1 {
+        if !round.is_multiple_of(2) {
             return false;
         }
         self.held[reader].store(round, SeqCst);
@@ -55,19 +55,19 @@ impl Holders {
 
     /// The writer's: whether a round was ended and all readers have closed theirs.
     pub(crate) fn are_gone(&self) -> bool {
-        self.round.load(SeqCst) % 2 == 1 && self.held.iter().all(|held| held.load(SeqCst) == NONE)
+        !self.is_open() && self.held.iter().all(|held| held.load(SeqCst) == NONE)
     }
 
     /// The writer's: readers may open again.
     pub(crate) fn begin_round(&self) {
         let round = self.round.load(SeqCst);
-        if round % 2 == 1 {
+        if !round.is_multiple_of(2) {
             self.round.store(round + 1, SeqCst);
         }
     }
 
     /// The writer's: whether a round runs.
     pub(crate) fn is_open(&self) -> bool {
-        self.round.load(SeqCst) % 2 == 0
+        self.round.load(SeqCst).is_multiple_of(2)
     }
 }

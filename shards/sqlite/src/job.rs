@@ -1,6 +1,7 @@
 //! A job and its reply: plain data that crosses threads.
 
 use crate::Value;
+use crate::bounds::HELD_BYTES_MIN;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +59,24 @@ pub struct Rows {
     pub changed: usize,
 }
 
+impl Rows {
+    /// Memory of its cells, bytes.
+    pub fn bytes(&self) -> usize {
+        let payload = |cell: &Value| match cell {
+            Value::Text(text) => text.len(),
+            Value::Blob(bytes) => bytes.len(),
+            Value::Null | Value::Integer(_) | Value::Real(_) => 0,
+        };
+        self.cells.len() * size_of::<Value>() + self.cells.iter().map(payload).sum::<usize>()
+    }
+}
+
+/// Bytes of a reply as far as they count among [`crate::Options::held_bytes_max`]: a small reply counts nothing.
+pub fn held_bytes(reply: &Reply) -> usize {
+    let bytes: usize = reply.iter().flatten().map(Rows::bytes).sum();
+    if bytes < HELD_BYTES_MIN { 0 } else { bytes }
+}
+
 /// One `Rows` for each statement of the job, in order.
 pub type Reply = Result<Vec<Rows>, Error>;
 
@@ -87,6 +106,8 @@ pub enum Error {
     Timeout,
     /// The result was larger than `reply_bytes_max`; nothing was done.
     TooLarge,
+    /// So many large replies are on their way to slow clients that this one has no room; nothing was done.
+    Crowded,
     /// The store can't serve at the moment (busy, full disk, read-only file, I/O error); nothing was done.
     Unavailable {
         /// For the log.

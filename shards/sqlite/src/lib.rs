@@ -33,7 +33,7 @@ mod bounds;
 mod statistics;
 
 pub use bounds::{GROUP_MAX, STATEMENTS_MAX, TROUBLE_INTERVAL};
-pub use job::{Answers, Class, Error, Event, Job, Reply, Rows, Statement, Ticket};
+pub use job::{Answers, Class, Error, Event, Job, Reply, Rows, Statement, Ticket, held_bytes};
 pub use link::Sync;
 pub use load::Loader;
 pub use schema::{Compiled, Compiler, Write, WriteKind, compile, run_script, tables};

@@ -5,11 +5,11 @@ use crate::holders::Holders;
 use crate::lanes::{Lane, Lanes};
 use crate::link::Opening;
 use crate::statistics::{Counters, add};
-use crate::{Answers, Class, Error, Event, Job, Reply, Ticket};
+use crate::{Answers, Class, Error, Event, Job, Reply, Ticket, held_bytes};
 use crossbeam_utils::CachePadded;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,9 @@ pub(crate) struct Shared {
     pub(crate) lanes: Lanes<Task>,
     pub(crate) counters: Box<[CachePadded<Counters>]>,
     pub(crate) holders: Holders,
+    /// Bytes of large replies that are on their way.
+    pub(crate) held_bytes: CachePadded<AtomicUsize>,
+    pub(crate) held_bytes_max: usize,
     /// Set on closing: from then on jobs are answered without being run.
     pub(crate) given_up_at: OnceLock<Instant>,
 }
@@ -73,7 +76,16 @@ impl Seat {
     }
 
     /// Sends a reply. A panic in the caller's code costs this reply only.
-    pub(crate) fn answer(&mut self, task: &Task, reply: Reply) {
+    pub(crate) fn answer(&mut self, task: &Task, mut reply: Reply) {
+        let bytes = held_bytes(&reply);
+        if bytes > 0 {
+            let held = self.shared.held_bytes.fetch_add(bytes, Relaxed);
+            // A write was done, and its answer is owed.
+            if held.saturating_add(bytes) > self.shared.held_bytes_max && task.job.class != Class::Write {
+                self.shared.held_bytes.fetch_sub(bytes, Relaxed);
+                reply = Err(Error::Crowded);
+            }
+        }
         add(&self.counters().jobs, 1);
         if reply.is_err() {
             add(&self.counters().failed, 1);

@@ -12,7 +12,7 @@ use crate::{Answers, Job, Sync, Ticket, fault};
 use crossbeam_utils::CachePadded;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -28,6 +28,9 @@ pub struct Options {
     pub statement_timeout: Duration,
     /// Bytes of one job's rows. Beyond it [`crate::Error::TooLarge`].
     pub reply_bytes_max: usize,
+    /// Bytes of large replies that are on their way: what shards have not taken, and what they say with [`Handle::hold`].
+    /// Beyond it a read whose reply is large gets [`crate::Error::Crowded`].
+    pub held_bytes_max: usize,
     /// Jobs that wait in each of the three queues (writes, reads by key, other reads). Beyond it a job is given back.
     pub queue_max: usize,
     /// How long a statement waits while another process writes. Beyond it [`crate::Error::Unavailable`].
@@ -46,6 +49,7 @@ impl Options {
             readers: 2,
             statement_timeout: Duration::from_secs(5),
             reply_bytes_max: 16 * 1024 * 1024,
+            held_bytes_max: 256 * 1024 * 1024,
             queue_max: 1_024,
             busy_timeout: Duration::from_secs(5),
             sync: Sync::Full,
@@ -118,6 +122,13 @@ impl Handle {
         self.shared.lanes.push(lane, Task { shard, ticket, begin_by, job }).map_err(|task| task.job)
     }
 
+    /// Tells how many bytes more (or fewer, if negative) a shard holds because of large replies. What it was sent counts
+    /// already, by [`crate::held_bytes`], until it says that it holds as much less.
+    pub fn hold(&self, change: isize) {
+        // Relaxed, and wrapping: it is a sum of what is added and taken away by all.
+        self.shared.held_bytes.fetch_add(change.cast_unsigned(), Relaxed);
+    }
+
     /// Whether a thread's last jobs failed because of the database's file: it is gone, full, locked or damaged.
     pub fn is_unavailable(&self) -> bool {
         self.shared.counters.iter().any(|counters| counters.is_unavailable.load(Relaxed))
@@ -157,6 +168,8 @@ impl Store {
             lanes: Lanes::new(options.readers, options.queue_max),
             counters: (0..=options.readers).map(|_| CachePadded::new(Counters::default())).collect(),
             holders: Holders::new(options.readers),
+            held_bytes: CachePadded::new(AtomicUsize::new(0)),
+            held_bytes_max: options.held_bytes_max,
             given_up_at: OnceLock::new(),
         });
         let mut seat = |index| Seat {

@@ -23,6 +23,7 @@ fn faults_of_the_store() {
             (Error::Timeout, 503, r#"{"error":"Service unavailable"}"#, Some(1)),
             (Error::Unavailable { detail: detail() }, 503, r#"{"error":"Service unavailable"}"#, Some(1)),
             (Error::OutcomeUnknown { detail: detail() }, 504, r#"{"error":"Outcome unknown"}"#, None),
+            (Error::Crowded, 503, r#"{"error":"Service unavailable"}"#, Some(1)),
             (Error::NotBegun, 503, r#"{"error":"Service unavailable"}"#, Some(1)),
             (Error::Damaged { detail: detail() }, 500, r#"{"error":"Internal server error"}"#, None),
             (Error::TooLarge, 500, r#"{"error":"Internal server error"}"#, None),

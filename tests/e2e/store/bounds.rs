@@ -107,6 +107,37 @@ fn a_reply_beyond_16_mib_is_500_and_names_route_and_bound() {
 }
 
 #[test]
+fn large_answers_that_nobody_reads_are_so_many_and_no_more() {
+    // 15 MiB each; 256 MiB of them may be on their way, and what the four readers have at hand.
+    const ASKED: usize = 40;
+    const MOST: usize = 256 / 15 + READERS;
+    let server = Setup::shards(2).file(FILE).set("database.wait_timeout", "30s").start();
+    let clients: Vec<_> = (0..ASKED)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send("GET /api/large?mib=15 HTTP/1.1\r\nHost: x\r\n\r\n");
+            client
+        })
+        .collect();
+    let answered = |metrics: &crate::server::Metrics, status: u16| {
+        let labels = format!("{{method=\"GET\",route=\"/api/large\",status=\"{status}\"}}");
+        metrics.value(&format!("http_requests_total{labels}")) as usize
+    };
+    let metrics = server
+        .metrics_when("all of them", |metrics| answered(metrics, 200) + answered(metrics, 503) == ASKED);
+    let (taken, resident) =
+        (answered(&metrics, 200), metrics.value("process_resident_memory_bytes") / 1048576.0);
+    println!("{taken} of {ASKED} answered, {resident:.0} MiB resident");
+    assert!((1..=MOST).contains(&taken), "{taken} of {ASKED}");
+    server.connect().get("/api/things").is(200, r#"{"things":[],"total":0,"page":1,"per_page":20}"#);
+    clients.into_iter().for_each(crate::client::Client::vanish);
+    let deadline = std::time::Instant::now() + crate::server::PATIENCE;
+    while server.connect().get("/api/large?mib=15").status != 200 {
+        assert!(std::time::Instant::now() < deadline, "room never comes back");
+    }
+}
+
+#[test]
 fn a_row_of_several_mebibytes_stays_whole() {
     let server = Setup::shards(1).file(FILE).set("http.max_body", "8MiB").start();
     let client = &mut server.connect();
