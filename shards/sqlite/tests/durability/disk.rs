@@ -73,7 +73,7 @@ pub enum Faults {
     Full,
     /// A limit of file sizes, a quota: the same in other words.
     Refused,
-    /// Syncs fail, and what was to be synced is in doubt.
+    /// Of two syncs one fails, and what was to be synced is in doubt.
     Syncs,
 }
 
@@ -87,7 +87,7 @@ pub struct Disk {
     cut_in: usize,
     /// All cuts so far.
     pub cuts: Vec<Cut>,
-    /// Tickets answered with success so far, in order; the test's own entries.
+    /// Tickets answered so far, in order; the test's own entries.
     pub answered: Vec<u64>,
     pub faults: Faults,
     /// Writes and syncs that failed.
@@ -188,7 +188,7 @@ impl Disk {
     /// With a fault: SQLite's code.
     pub(crate) fn sync(&mut self, part: Part) -> Option<i32> {
         self.operation();
-        if self.faults == Faults::Syncs {
+        if self.faults == Faults::Syncs && self.chance.one_in(2) {
             self.failed += 1;
             return Some(ffi::SQLITE_IOERR_FSYNC);
         }
@@ -219,6 +219,13 @@ impl Disk {
     fn operation(&mut self) {
         self.operations += 1;
         if self.cut_in > 0 && self.chance.one_in(self.cut_in) {
+            self.cut();
+        }
+    }
+
+    /// Cuts the power now and then.
+    pub fn cut_after_refusal(&mut self) {
+        if self.cut_in > 0 && self.chance.one_in(10) {
             self.cut();
         }
     }

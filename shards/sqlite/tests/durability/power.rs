@@ -89,9 +89,13 @@ struct Witness {
 
 impl Answers for Witness {
     fn answer(&mut self, _: usize, ticket: Ticket, reply: Reply) {
-        if reply.is_ok() {
-            self.book.disk().answered.push(ticket);
+        let mut disk = self.book.disk();
+        disk.answered.push(ticket);
+        if reply.is_err() {
+            // What was refused must not come back.
+            disk.cut_after_refusal();
         }
+        drop(disk);
         let _ = self.answers.send((ticket, reply));
     }
 }
@@ -234,17 +238,16 @@ fn judge(run: &Run, cut: &Cut, states: &[State]) -> Result<(), String> {
         answered[ticket as usize >> 32] = (ticket as usize & 0xffff_ffff) + 1;
     }
     for (key, writes) in run.writes.iter().enumerate() {
-        let after = |count: usize| count.checked_sub(1).map_or(None, |last| writes[last].0);
-        let mut allowed = vec![after(answered[key])];
-        // What was not answered by then: at most one is under way, after some that were refused.
-        for (state, ending) in &writes[answered[key]..] {
-            if *ending != Ending::NotDone {
-                allowed.push(*state);
-            }
-            if *ending == Ending::Done {
-                break;
+        let mut allowed = vec![None];
+        for (state, ending) in &writes[..answered[key]] {
+            match ending {
+                Ending::Done => allowed = vec![*state],
+                Ending::NotDone => {}
+                Ending::Unknown => allowed.push(*state),
             }
         }
+        // At most one is under way, however it ended afterwards.
+        allowed.extend(writes.get(answered[key]).map(|write| write.0));
         if !allowed.contains(&states[key]) {
             return Err(format!("row {key} is {:?}, not one of {allowed:?}", states[key]));
         }
