@@ -10,7 +10,7 @@ use std::path::Path;
 /// Makes the folder, and the tables that are missing. Several processes may do so at once: it is one transaction.
 pub(super) fn prepare_database(plan: &Plan, database: &Path) -> Result<(), Failure> {
     if let Some(folder) = database.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| {
+        make_durably(folder).map_err(|error| {
             format!(
                 "cannot make the folder {}: {error}; choose another with --data or server.data",
                 folder.display()
@@ -41,6 +41,22 @@ pub(super) fn prepare_database(plan: &Plan, database: &Path) -> Result<(), Failu
         emit(line!(Info, "Created the missing tables {}", names.join(", ")));
     }
     Ok(())
+}
+
+/// Makes a folder, those above it too, and has its name reach the disk: a power cut must not take it with all that was
+/// acknowledged in it.
+fn make_durably(folder: &Path) -> std::io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_durably(above)?;
+    match std::fs::create_dir(folder) {
+        // Another process that starts at the same moment.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        made => made?,
+    }
+    std::fs::File::open(above)?.sync_all()
 }
 
 pub(super) fn store_failure(database: &Path, error: &ringmill_sqlite::Error) -> Failure {

@@ -27,6 +27,23 @@ fn body(number: usize) -> String {
 }
 
 #[test]
+fn a_new_folder_of_the_database_reaches_the_disk_before_it_is_ready() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let trace = folder.path().join("trace");
+    let server = traced(&trace);
+    let data = server.database().parent().expect("its folder").canonicalize().expect("it is there");
+    let text = std::fs::read_to_string(&trace).expect("strace writes its file");
+    // The folder's name stands in the one above; the database's in the folder.
+    for folder in [data.parent().expect("one above"), &data] {
+        let synced = format!("<{}>)", folder.display());
+        assert!(
+            text.lines().any(|line| line.contains("sync(") && line.contains(&synced)),
+            "{synced} in {text}"
+        );
+    }
+}
+
+#[test]
 fn each_write_that_is_alone_has_its_own_sync() {
     const WRITES: usize = 40;
     let folder = tempfile::tempdir().expect("a temporary folder");
