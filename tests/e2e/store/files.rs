@@ -151,7 +151,7 @@ fn a_lock_that_another_process_holds_refuses_writes_in_time_and_no_reads() {
         std::thread::scope(|scope| {
             for mut client in clients {
                 scope.spawn(move || {
-                    is_unavailable(&client.ask("POST", "/api/things", Some(&thing("never", 1))))
+                    is_unavailable(&client.ask("POST", "/api/things", Some(&thing("never", 1))));
                 });
             }
         });
