@@ -32,7 +32,7 @@ const SCHEMA: [&str; 3] = [
 
 /// Cuts of each kind: enough to find a planted mistake many times over.
 fn cuts_wanted() -> usize {
-    std::env::var("RINGMILL_CUTS").map_or(400, |text| text.parse().expect("RINGMILL_CUTS is a number"))
+    std::env::var("RINGMILL_CUTS").map_or(250, |text| text.parse().expect("RINGMILL_CUTS is a number"))
 }
 
 struct Folder {
