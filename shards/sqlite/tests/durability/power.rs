@@ -79,7 +79,7 @@ fn job(key: usize, seq: usize, chance: &mut Chance) -> (Job, State) {
         }
         Some(v)
     };
-    (Job { class: Class::Write, statements }, state)
+    (Job::new(Class::Write, statements), state)
 }
 
 struct Witness {
