@@ -131,7 +131,8 @@ impl SqlEndpoint {
                 }
                 None => match (slots.given[index], &query[index]) {
                     (Some(raw), _) => Some(parameter.value_in_body(raw)),
-                    (None, Some(text)) => parameter.value_in_query(text),
+                    (None, Some(Some(text))) => parameter.value_in_query(text),
+                    (None, Some(None)) => Some(Err(vec![words::UNICODE.into()])),
                     (None, None) => None,
                 },
             };
@@ -267,8 +268,8 @@ impl SqlEndpoint {
             .map_err(|refusal| refuse::body(refusal, invalid).into())
     }
 
-    /// Of each parameter the first value in the query.
-    fn query_values<'a>(&self, query: Option<&'a str>) -> Vec<Option<Cow<'a, str>>> {
+    /// Of each parameter the first value in the query; `Some(None)` is one that is no text.
+    fn query_values<'a>(&self, query: Option<&'a str>) -> Vec<Option<Option<Cow<'a, str>>>> {
         let mut values = vec![None; self.parameters.len()];
         for (name, value) in query.into_iter().flat_map(percent::query_pairs) {
             if let Some(index) = self.parameters.iter().position(|parameter| parameter.name == name) {

@@ -93,7 +93,7 @@ impl Api {
         let mut api = Api {
             router: Router::default(),
             operations: Vec::new(),
-            tables: plan.tables.iter().map(Table::new).collect(),
+            tables: plan.tables.iter().enumerate().map(|(own, table)| Table::new(own, table)).collect(),
             statements: Vec::new(),
             constants: Vec::new(),
         };

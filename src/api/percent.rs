@@ -30,12 +30,12 @@ pub(super) fn decode_normal(part: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(decode_all(part)).ok().map(Cow::Owned)
 }
 
-/// The pairs of a query, decoded, `+` as a space. A pair that is no text is left out: no parameter is called so, and no
-/// value is.
-pub(super) fn query_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+/// The pairs of a query, decoded, `+` as a space. A name that is no text is left out, since no parameter is called so; a
+/// value that is none is `None`.
+pub(super) fn query_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Option<Cow<'_, str>>)> {
     query.split('&').filter(|pair| !pair.is_empty()).filter_map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Some((decode_query(name)?, decode_query(value)?))
+        Some((decode_query(name)?, decode_query(value)))
     })
 }
 

@@ -18,8 +18,8 @@ impl Table {
         let (mut page, mut per_page) = (None, None);
         for (name, value) in query.into_iter().flat_map(percent::query_pairs) {
             match &*name {
-                "page" if page.is_none() => page = Some(positive(&value)),
-                "per_page" if per_page.is_none() => per_page = Some(positive(&value)),
+                "page" if page.is_none() => page = Some(value.as_deref().and_then(positive)),
+                "per_page" if per_page.is_none() => per_page = Some(value.as_deref().and_then(positive)),
                 _ => {}
             }
         }

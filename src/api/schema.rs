@@ -6,6 +6,7 @@
 
 use crate::config::plan::{Bound, Column, Generated, Index, OnDelete, Plan, Table, Type};
 use ringmill_sqlite::Value;
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use super::convert;
@@ -22,7 +23,27 @@ pub struct TableSchema {
 
 /// All tables of the plan, those that others refer to first.
 pub fn schema(plan: &Plan) -> Vec<TableSchema> {
-    parents_first(plan).into_iter().map(|index| table_schema(plan, &plan.tables[index])).collect()
+    // One for all tables: an index named as one that is there already would not be made.
+    let mut names = Names(plan.tables.iter().map(|table| table.sql_name.to_ascii_lowercase()).collect());
+    let schemas = plan.tables.iter().map(|table| table_schema(plan, table, &mut names));
+    let mut schemas: Vec<_> = schemas.map(Some).collect();
+    parents_first(plan).into_iter().filter_map(|index| schemas[index].take()).collect()
+}
+
+/// Names that are taken, in lower case: databases do not tell capitals apart.
+struct Names(HashSet<String>);
+
+impl Names {
+    /// `base`, with a number behind it if another has that name.
+    fn take(&mut self, base: String) -> String {
+        let mut name = base.clone();
+        let mut number = 2;
+        while !self.0.insert(name.to_ascii_lowercase()) {
+            name = format!("{base}{number}");
+            number += 1;
+        }
+        name
+    }
 }
 
 /// Children of a cycle follow the file's order: SQLite looks for a parent when a row is written, not before.
@@ -40,11 +61,11 @@ fn parents_first(plan: &Plan) -> Vec<usize> {
     order
 }
 
-fn table_schema(plan: &Plan, table: &Table) -> TableSchema {
+fn table_schema(plan: &Plan, table: &Table, names: &mut Names) -> TableSchema {
     let mut statements = vec![create_table(plan, table)];
-    statements.extend(create_indexes(table));
+    statements.extend(table.indexes.iter().map(|index| create_index(table, index, names)));
     let touched = table.columns.iter().filter(|column| column.generated == Some(Generated::OnWrite));
-    statements.extend(touched.map(|column| create_trigger(table, column)));
+    statements.extend(touched.map(|column| create_trigger(table, column, names)));
     TableSchema { name: table.sql_name.clone(), statements }
 }
 
@@ -169,10 +190,10 @@ fn checks(column: &Column) -> Vec<String> {
         _ => name.clone(),
     };
     if let Some(minimum) = &rules.minimum {
-        checks.push(format!("{number} >= {}", bound(minimum)));
+        checks.push(format!("{number} >= {}", bound(rules.kind, minimum)));
     }
     if let Some(maximum) = &rules.maximum {
-        checks.push(format!("{number} <= {}", bound(maximum)));
+        checks.push(format!("{number} <= {}", bound(rules.kind, maximum)));
     }
     if let Some(choices) = &rules.choices {
         let literals: Vec<_> = choices.iter().filter_map(|choice| literal(rules.kind, choice)).collect();
@@ -181,44 +202,41 @@ fn checks(column: &Column) -> Vec<String> {
     checks
 }
 
-fn bound(bound: &Bound) -> String {
-    match bound {
-        Bound::Integer(integer) => integer.to_string(),
-        Bound::Real(real) => format!("{real:?}"),
-    }
+/// A bound rounded as the column's values are: only so is a value that equals it within it.
+fn bound(kind: Type, bound: &Bound) -> String {
+    let real = match bound {
+        Bound::Integer(integer) if matches!(kind, Type::SmallInt | Type::Integer | Type::BigInt) => {
+            return integer.to_string();
+        }
+        Bound::Integer(integer) => *integer as f64,
+        Bound::Real(real) => *real,
+    };
+    let single = f64::from(real as f32);
+    // Beyond the singles any bound will do.
+    let rounded = if kind == Type::Real && single.is_finite() { single } else { real };
+    format!("{rounded:?}")
 }
 
-fn create_indexes(table: &Table) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    let create = |index: &Index| {
-        let columns: Vec<_> = index.columns.iter().map(|column| &table.columns[*column].name).collect();
-        let base = columns.iter().fold(table.sql_name.clone(), |base, column| format!("{base}_{column}"));
-        let mut name = format!("{base}_idx");
-        let mut number = 2;
-        while names.contains(&name) {
-            name = format!("{base}_idx{number}");
-            number += 1;
-        }
-        let mut sql = format!(
-            "CREATE {}INDEX IF NOT EXISTS {} ON {} ({})",
-            if index.unique { "UNIQUE " } else { "" },
-            quote(&name),
-            quote(&table.sql_name),
-            columns.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ")
-        );
-        if let Some(condition) = &index.condition {
-            write!(sql, " WHERE {condition}").expect("into a string");
-        }
-        names.push(name);
-        sql
-    };
-    table.indexes.iter().map(create).collect()
+fn create_index(table: &Table, index: &Index, names: &mut Names) -> String {
+    let columns: Vec<_> = index.columns.iter().map(|column| &table.columns[*column].name).collect();
+    let base = columns.iter().fold(table.sql_name.clone(), |base, column| format!("{base}_{column}"));
+    let mut sql = format!(
+        "CREATE {}INDEX IF NOT EXISTS {} ON {} ({})",
+        if index.unique { "UNIQUE " } else { "" },
+        quote(&names.take(format!("{base}_idx"))),
+        quote(&table.sql_name),
+        columns.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ")
+    );
+    if let Some(condition) = &index.condition {
+        write!(sql, " WHERE {condition}").expect("into a string");
+    }
+    sql
 }
 
 /// Sets the time where a statement did not. A time that already is now ends it, should triggers be recursive.
-fn create_trigger(table: &Table, column: &Column) -> String {
+fn create_trigger(table: &Table, column: &Column, names: &mut Names) -> String {
     let (table_name, name) = (quote(&table.sql_name), quote(&column.name));
-    let trigger = quote(&format!("{}_{}_on_write", table.sql_name, column.name));
+    let trigger = quote(&names.take(format!("{}_{}_on_write", table.sql_name, column.name)));
     let now = now(column.rules.kind);
     let equal = |key: &usize| {
         let key = quote(&table.columns[*key].name);

@@ -54,8 +54,9 @@ pub(super) fn insert(table: &plan::Table, set: &[ColumnIndex], returned: Option<
 
 /// Parameters: for each of `set` whether and to what; for each `on_write` column the time and the time after (a change must
 /// change it: the schema's trigger takes an equal time for one that was left out); the key; for each of `fixed` whether it
-/// was given and what, a numeric without zeros at its end.
+/// was given and what, a numeric without zeros at its end. `own` is the table's number.
 pub(super) fn update(
+    own: usize,
     table: &plan::Table,
     set: &[ColumnIndex],
     fixed: &[ColumnIndex],
@@ -72,6 +73,15 @@ pub(super) fn update(
         let name = quote(&table.columns[column].name);
         assignments.push(format!("{name}=iif({name} IS ?{0},?{1},?{0})", number, number + 1));
         number += 2;
+    }
+    // SQLite 3.54 takes a row that refers to itself for one without its parent if the parent's column is set and the child's
+    // is not.
+    for (index, column) in table.columns.iter().enumerate() {
+        let refers_to_own = column.references.as_ref().is_some_and(|reference| reference.table == own);
+        if refers_to_own && !set.contains(&index) {
+            let name = quote(&column.name);
+            assignments.push(format!("{name}={name}"));
+        }
     }
     let mut sql = format!("UPDATE {} SET {} WHERE ", quote(&table.sql_name), assignments.join(","));
     sql.push_str(&by_key(table, number));
@@ -139,5 +149,8 @@ fn order(table: &plan::Table) -> String {
             Direction::Descending => format!("{term} DESC"),
         }
     });
-    terms.collect::<Vec<_>>().join(",")
+    // Keys that are equal as numbers, 1 and 1.0, are two rows all the same.
+    let texts = table.key.iter().map(|key| &table.columns[*key]);
+    let texts = texts.filter(|column| column.rules.kind == Type::Numeric).map(|column| quote(&column.name));
+    terms.chain(texts).collect::<Vec<_>>().join(",")
 }

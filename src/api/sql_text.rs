@@ -46,13 +46,15 @@ impl<'a> Token<'a> {
         self.kind == Kind::Other && self.text == symbol
     }
 
+    /// What stands between its quotes, of which the second may be missing.
+    fn inside(&self, close: &str) -> &'a str {
+        let inside = &self.text[1..];
+        inside.strip_suffix(close).unwrap_or(inside)
+    }
+
     /// The name that it spells, if it is one.
     fn name(&self) -> Option<String> {
-        let doubled = |quote: &str| {
-            // One that is not closed ends with any letter.
-            let inner = &self.text[1..];
-            inner.strip_suffix(quote).unwrap_or(inner).replace(&quote.repeat(2), quote)
-        };
+        let doubled = |quote: &str| self.inside(quote).replace(&quote.repeat(2), quote);
         match self.kind {
             Kind::Word => Some(self.text.to_owned()),
             Kind::Quoted => Some(doubled(match self.text.as_bytes()[0] {
@@ -330,7 +332,7 @@ fn add_all<'a>(columns: &mut Vec<ResultColumn>, sources: impl Iterator<Item = &'
 
 fn alias_name(token: &Token<'_>) -> Option<String> {
     match token.kind {
-        Kind::Text => Some(token.text[1..token.text.len() - 1].replace("''", "'")),
+        Kind::Text => Some(token.inside("'").replace("''", "'")),
         _ => token.name(),
     }
 }

@@ -103,7 +103,8 @@ pub(super) enum LocationPart {
 }
 
 impl Table {
-    pub(super) fn new(table: &plan::Table) -> Table {
+    /// `own` is its number in the plan.
+    pub(super) fn new(own: usize, table: &plan::Table) -> Table {
         let columns = table.columns.iter().enumerate();
         let columns: Vec<Column> =
             columns.map(|(index, column)| Column::new(column, table.key.contains(&index))).collect();
@@ -140,8 +141,8 @@ impl Table {
             count: (table.page.total == Total::Exact).then(|| sql::count(table).into()),
             get: sql::get(table, &visible).into(),
             insert: sql::insert(table, &set, created_needed.then_some(&created[..])).into(),
-            update: sql::update(table, &updated, &[], shown(&templates.update)).into(),
-            update_guarded: sql::update(table, &updated, &fixed, shown(&templates.update)).into(),
+            update: sql::update(own, table, &updated, &[], shown(&templates.update)).into(),
+            update_guarded: sql::update(own, table, &updated, &fixed, shown(&templates.update)).into(),
             get_guarded: sql::get(table, &guarded).into(),
             delete: sql::delete(table, shown(&templates.delete)).into(),
         };

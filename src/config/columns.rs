@@ -11,6 +11,9 @@ use super::values;
 /// Postgres cuts longer names off.
 pub(super) const NAME_BYTES_MAX: usize = 63;
 
+/// Rows are read back with each column twice, and SQLite's results have 2000 at most.
+const COLUMNS_MAX: usize = 1000;
+
 /// All columns of a table; their references come later, when all tables are known.
 pub(super) fn columns(section: &Section<'_>) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::new();
@@ -27,6 +30,9 @@ pub(super) fn columns(section: &Section<'_>) -> Vec<Column> {
                 "is a column already: databases do not tell capitals apart",
                 "rename or remove one of them",
             );
+        }
+        if columns.len() == COLUMNS_MAX {
+            at.fault(format!("is one column more than {COLUMNS_MAX}"), "divide the table");
         }
         columns.push(column(name, &at));
     }
@@ -134,16 +140,17 @@ pub(super) fn resolve_references(named: &[At<'_>], tables: &mut [Table]) {
             if !at.node.is_table() {
                 continue;
             }
-            let reference = reference(&at, &tables[index].columns[column], tables);
+            let in_key = tables[index].key.contains(&column);
+            let reference = reference(&at, &tables[index].columns[column], in_key, tables);
             tables[index].columns[column].references = reference;
         }
     }
 }
 
-fn reference(at: &At<'_>, column: &Column, tables: &[Table]) -> Option<Reference> {
-    let on_delete = at.child("on_delete");
+fn reference(at: &At<'_>, column: &Column, in_key: bool, tables: &[Table]) -> Option<Reference> {
+    let on_delete_at = at.child("on_delete");
     let Some(references) = at.child("references") else {
-        if let Some(at) = on_delete {
+        if let Some(at) = on_delete_at {
             at.fault("on_delete is for a column that refers to another", "write references, or remove it");
         }
         return None;
@@ -160,14 +167,20 @@ fn reference(at: &At<'_>, column: &Column, tables: &[Table]) -> Option<Reference
     if other.key != [target] && !other.columns[target].unique {
         references.wrong("may name several rows", "refer to the key, or to a unique column");
     }
-    let on_delete = match on_delete.as_ref().and_then(At::as_text) {
+    let on_delete = match on_delete_at.as_ref().and_then(At::as_text) {
         Some("restrict") => OnDelete::Restrict,
         Some("cascade") => OnDelete::Cascade,
         Some("set_null") => OnDelete::SetNull,
         _ => OnDelete::NoAction,
     };
-    if let (OnDelete::SetNull, true, Some(at)) = (on_delete, column.rules.required, at.child("on_delete")) {
-        at.fault("a required column cannot be set to null", "take another on_delete, or drop `required`");
+    if let (OnDelete::SetNull, Some(at)) = (on_delete, &on_delete_at) {
+        if in_key {
+            at.fault("a key cannot be set to null", "take another on_delete");
+        } else if column.generated.is_some() {
+            at.fault("a generated column cannot be set to null", "take another on_delete");
+        } else if column.rules.required {
+            at.fault("a required column cannot be set to null", "take another on_delete, or drop `required`");
+        }
     }
     Some(Reference { table, column: target, on_delete })
 }

@@ -1,5 +1,6 @@
 //! `[endpoints]`: SQL, constants and echoes.
 
+use super::bounded::{self, Unread};
 use super::columns::locate;
 use super::faults::did_you_mean;
 use super::keys;
@@ -153,19 +154,15 @@ fn refuse_sql_keys(section: &Section<'_>, what: &str) {
 
 fn read_sql(at: &At<'_>) -> Option<String> {
     let path = at.place().origin.folder.join(at.text()?);
-    let read = || {
-        let size = std::fs::metadata(&path)?.len();
-        if size > SQL_FILE_BYTES_MAX {
-            return Err(std::io::Error::other(format!(
-                "it has {size} bytes, more than {SQL_FILE_BYTES_MAX}"
-            )));
-        }
-        std::fs::read_to_string(&path)
-    };
-    match read() {
+    match bounded::read(&path, SQL_FILE_BYTES_MAX) {
         Ok(sql) => Some(sql),
-        Err(error) => {
-            at.wrong(&format!("cannot be read: {error}"), "make the file, and let this user read it");
+        Err(Unread { error, .. }) => {
+            let remedy = match error.kind() {
+                std::io::ErrorKind::InvalidData => "write it in UTF-8",
+                std::io::ErrorKind::FileTooLarge => "name a file with one statement",
+                _ => "make the file, and let this user read it",
+            };
+            at.wrong(&format!("cannot be read: {error}"), remedy);
             None
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! What they bring in is data: it is not looked at again, so a variable cannot name another one.
 
+use super::bounded;
 use super::faults::Faults;
 use super::tree::{Node, Secrecy, Value, join};
 
@@ -121,11 +122,7 @@ fn look_up(
 
 /// The file's text without one line break at its end, which editors and `echo` add.
 fn read_secret(path: &std::path::Path) -> std::io::Result<String> {
-    let size = std::fs::metadata(path)?.len();
-    if size > SECRET_FILE_BYTES_MAX {
-        return Err(std::io::Error::other(format!("it has {size} bytes, more than {SECRET_FILE_BYTES_MAX}")));
-    }
-    let mut text = std::fs::read_to_string(path)?;
+    let mut text = bounded::read(path, SECRET_FILE_BYTES_MAX).map_err(|unread| unread.error)?;
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {

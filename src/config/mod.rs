@@ -14,6 +14,7 @@ pub mod keys;
 mod faults;
 mod tree;
 
+mod bounded;
 mod expand;
 mod glob;
 mod raw;

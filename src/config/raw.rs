@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use toml::de::{DeTable, DeValue};
 
+use super::bounded::{self, TEXT_BYTES_MAX, Unread};
 use super::expand::expand;
 use super::faults::Faults;
 use super::plan::Source;
@@ -64,9 +65,9 @@ fn choose(inputs: &Inputs<'_>, faults: &Faults) -> Option<(Source, Rc<Origin>, O
     let path = inputs.working_directory.join(&named);
     let folder = path.parent().unwrap_or(inputs.working_directory).to_path_buf();
     let origin = Rc::new(Origin { name: named.display().to_string(), folder, rank: RANK_FILE });
-    match std::fs::read_to_string(&path) {
+    match bounded::read(&path, TEXT_BYTES_MAX) {
         Ok(text) => Some((Source::File(named), origin, Some(path), text)),
-        Err(error) => {
+        Err(Unread { error, line }) => {
             let remedy = match error.kind() {
                 std::io::ErrorKind::IsADirectory => {
                     faults.add_whole(&origin, "is a folder", "name the file in it");
@@ -74,9 +75,10 @@ fn choose(inputs: &Inputs<'_>, faults: &Faults) -> Option<(Source, Rc<Origin>, O
                 }
                 std::io::ErrorKind::NotFound => "name a file that exists; `ringmill init` writes one",
                 std::io::ErrorKind::InvalidData => "write it in UTF-8",
+                std::io::ErrorKind::FileTooLarge => "divide it: `include` names further files",
                 _ => "let this user read it",
             };
-            faults.add_whole(&origin, format!("cannot be read: {error}"), remedy);
+            faults.add(&Place { origin, line }, "", format!("cannot be read: {error}"), remedy);
             None
         }
     }
@@ -309,7 +311,7 @@ fn add_included(
         let shown = file.strip_prefix(&include.place.origin.folder).unwrap_or(&file);
         let origin =
             Rc::new(Origin { name: shown.display().to_string(), folder, rank: RANK_FILE + seen.len() });
-        match std::fs::read_to_string(&file) {
+        match bounded::read(&file, TEXT_BYTES_MAX) {
             Ok(text) => {
                 let Some(mut part) = parse(&origin, &text, faults) else {
                     missing = true;
@@ -318,9 +320,14 @@ fn add_included(
                 expand(&mut part, "", environment, faults);
                 merge(root, part, faults);
             }
-            Err(error) => {
+            Err(Unread { error, line }) => {
                 missing = true;
-                faults.add_whole(&origin, format!("cannot be read: {error}"), "let this user read it");
+                let remedy = match error.kind() {
+                    std::io::ErrorKind::InvalidData => "write it in UTF-8",
+                    std::io::ErrorKind::FileTooLarge => "divide it",
+                    _ => "let this user read it",
+                };
+                faults.add(&Place { origin, line }, "", format!("cannot be read: {error}"), remedy);
             }
         }
     }

@@ -212,14 +212,14 @@ fn hint(kind: Type) -> &'static str {
         Type::SmallInt => "write a whole number from -32768 to 32767",
         Type::Integer => "write a whole number of 32 bits",
         Type::BigInt => "write a whole number of 64 bits",
-        Type::Real | Type::Double => "write a finite number",
+        Type::Real | Type::Double => "write a number that the type holds",
         Type::Numeric => "write a number, in quotation marks to keep all its digits",
         Type::Text => "write a string without U+0000",
         Type::Boolean => "write true or false",
-        Type::Timestamp => "write \"2026-11-24T02:00:00Z\"",
-        Type::Date => "write \"2026-11-24\"",
+        Type::Timestamp => "write \"2026-11-24T02:00:00Z\", in the years 1 to 9999",
+        Type::Date => "write \"2026-11-24\", in the years 1 to 9999",
         Type::Uuid => "write \"01234567-89ab-cdef-0123-456789abcdef\"",
-        Type::Json => "write a value without infinities",
+        Type::Json => "write a value without infinities and U+0000, at most 128 deep",
         Type::Bytes => "write base64 with padding",
     }
 }
@@ -240,7 +240,10 @@ fn of_kind(at: &At<'_>, kind: Type) -> Option<Json> {
         Type::Real | Type::Double => {
             let (Value::Integer(text) | Value::Float(text)) = value else { return None };
             let number: f64 = text.parse().ok()?;
-            if kind == Type::Real && !(number as f32).is_finite() {
+            // Neither too large for the type nor so small that nothing is left of it.
+            let held = if kind == Type::Real { f64::from(number as f32) } else { number };
+            let is_zero = !text.split(['e', 'E']).next()?.contains(|digit| matches!(digit, '1'..='9'));
+            if !held.is_finite() || (held == 0.0 && !is_zero) {
                 return None;
             }
             match value {
@@ -257,21 +260,45 @@ fn of_kind(at: &At<'_>, kind: Type) -> Option<Json> {
             Value::Boolean(value) => Some(Json::from(*value)),
             _ => None,
         },
-        Type::Timestamp => moment()?.parse::<jiff::Timestamp>().ok().map(|time| Json::from(time.to_string())),
-        Type::Date => moment()
-            .filter(|text| text.len() == "2026-11-24".len())?
-            .parse::<jiff::civil::Date>()
-            .ok()
-            .map(|date| Json::from(date.to_string())),
+        Type::Timestamp => {
+            let time = moment()?.parse::<jiff::Timestamp>().ok()?;
+            is_year(jiff::tz::Offset::UTC.to_datetime(time).year()).then(|| Json::from(time.to_string()))
+        }
+        Type::Date => {
+            let date = moment().filter(|text| text.len() == "2026-11-24".len())?;
+            let date = date.parse::<jiff::civil::Date>().ok().filter(|date| is_year(date.year()))?;
+            Some(Json::from(date.to_string()))
+        }
         Type::Uuid => {
             at.as_text().filter(|text| is_uuid(text)).map(|text| Json::from(text.to_ascii_lowercase()))
         }
-        Type::Json => at.node.to_json(),
+        Type::Json => at.node.to_json().filter(|json| is_storable(json, JSON_DEPTH_MAX)),
         Type::Bytes => {
             let text = at.as_text()?;
             base64::engine::general_purpose::STANDARD.decode(text).ok()?;
             Some(Json::from(text))
         }
+    }
+}
+
+/// Times and dates outside of these years have no four digits.
+fn is_year(year: i16) -> bool {
+    (1..=9999).contains(&year)
+}
+
+/// As deep as a request's values of type json may be.
+const JSON_DEPTH_MAX: usize = 128;
+
+/// Without U+0000, which no text may hold, and no deeper than `depth`.
+fn is_storable(json: &Json, depth: usize) -> bool {
+    let is_text = |text: &str| !text.contains('\0');
+    match json {
+        Json::String(text) => is_text(text),
+        Json::Array(items) => depth > 0 && items.iter().all(|item| is_storable(item, depth - 1)),
+        Json::Object(fields) => {
+            depth > 0 && fields.iter().all(|(name, value)| is_text(name) && is_storable(value, depth - 1))
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => true,
     }
 }
 

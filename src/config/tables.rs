@@ -111,6 +111,17 @@ fn key(section: &Section<'_>, columns: &[Column]) -> Vec<ColumnIndex> {
     {
         at.fault("names no column", "write key = \"id\"");
     }
+    for index in &key {
+        let column = &columns[*index];
+        let is_given = column.generated.is_some() || column.rules.default.is_some();
+        if column.read_only && !column.rules.required && !is_given {
+            let at = section.get("columns").and_then(|at| at.child(&column.name));
+            at.unwrap_or_else(|| section.at.clone()).fault(
+                "is a key and read_only, so that no row could ever be created",
+                "generate it, or drop read_only",
+            );
+        }
+    }
     for (index, column) in columns.iter().enumerate() {
         if column.generated == Some(Generated::Identity) && key != [index] {
             let at = section.get("columns").and_then(|at| at.child(&column.name));

@@ -92,3 +92,54 @@ proptest! {
         }
     }
 }
+
+/// Nanoseconds a byte at three lengths, for documents that are made to be slow: the same at each, since all work is linear.
+#[test]
+#[ignore = "measures: run it alone, in release, with --nocapture"]
+fn what_documents_cost() {
+    type Make = fn(usize) -> String;
+    let documents: [(&str, Make); 9] = [
+        ("nested arrays", |bytes| format!("{{\"name\":{}{}}}", "[".repeat(bytes / 2), "]".repeat(bytes / 2))),
+        ("nested, never closed", |bytes| format!("{{\"name\":{}", "[".repeat(bytes))),
+        ("nested in a json column", |bytes| {
+            format!("{{\"doc\":{}{}}}", "[".repeat(bytes / 2), "]".repeat(bytes / 2))
+        }),
+        ("digits", |bytes| format!("{{\"price\":{}}}", "7".repeat(bytes))),
+        ("digits of a double", |bytes| format!("{{\"double\":0.{}}}", "7".repeat(bytes))),
+        ("backslashes", |bytes| format!("{{\"name\":\"{}\"}}", "\\\\".repeat(bytes / 2))),
+        ("one field over and over", |bytes| format!("{{{}\"x\":1}}", "\"name\":1,".repeat(bytes / 9))),
+        ("ever other fields", |bytes| {
+            let fields: String = (0..bytes / 12).map(|number| format!("\"{number:07}\":1,")).collect();
+            format!("{{{fields}\"x\":1}}")
+        }),
+        ("json with white space", |bytes| format!("{{\"doc\":[{}1]}}", "1 , ".repeat(bytes / 4))),
+    ];
+    let plan = super::plan_of(
+        r#"
+        [tables.t]
+        list = "/t"
+        [tables.t.columns]
+        id = { type = "bigint", generated = "identity" }
+        name = "text"
+        doc = "json"
+        price = { type = "numeric", maximum = 1e300 }
+        double = { type = "double", maximum = 0.9 }
+        "#,
+    );
+    let api = super::Api::new(&plan);
+    for (name, make) in documents {
+        let costs = [64, 256, 1024].map(|kib| {
+            let body = make(kib * 1024);
+            let rounds = 4096 / kib;
+            let began = std::time::Instant::now();
+            for _ in 0..rounds {
+                std::hint::black_box(super::begin(&api, Post, "/t", JSON, body.as_bytes()));
+            }
+            began.elapsed().as_nanos() as f64 / (rounds * body.len()) as f64
+        });
+        println!(
+            "{name:26} {:6.2} {:6.2} {:6.2} ns a byte at 64 KiB, 256 KiB, 1 MiB",
+            costs[0], costs[1], costs[2]
+        );
+    }
+}

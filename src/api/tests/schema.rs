@@ -1,6 +1,7 @@
 //! The tables as SQLite gets them.
 
 use super::{Served, builtin_plan, plan_of, schema_of};
+use ringmill_http1::Method::Post;
 use ringmill_sqlite::{Class, Compiler, Error, Job, Statement, Value};
 
 #[test]
@@ -123,4 +124,69 @@ fn making_it_twice_changes_nothing() {
     let script: Vec<_> = schema_of(&plan_of(FILE)).into_iter().flat_map(|table| table.statements).collect();
     assert_eq!(script.len(), 4, "{script:#?}");
     assert!(Compiler::in_memory(&[script.clone(), script].concat()).is_ok());
+}
+
+/// What equals a bound is within it: the schema rounds bounds as it rounds values.
+#[test]
+fn bounds_hold_for_the_schema_as_for_the_api() {
+    let served = Served::of(
+        r#"
+        [tables.t]
+        list = "/t"
+        [tables.t.columns]
+        id = { type = "bigint", generated = "identity" }
+        single = { type = "real", minimum = 0.1, maximum = 0.3 }
+        least = { type = "real", minimum = 16777217, maximum = 1e300 }
+        double = { type = "double", minimum = 9007199254740993, maximum = 9007199254740995 }
+        exact = { type = "numeric", minimum = 9007199254740993, maximum = 9007199254740995 }
+        "#,
+    );
+    for field in [
+        "\"single\":0.1",
+        "\"single\":0.3",
+        "\"least\":16777217",
+        "\"double\":9007199254740993",
+        "\"double\":9007199254740995",
+        "\"exact\":9007199254740993",
+        "\"exact\":9007199254740995",
+    ] {
+        let answer = served.send(Post, "/t", &format!("{{{field}}}"));
+        assert_eq!(answer.status, 201, "{field}: {answer:?}");
+    }
+    let refused = served.send(Post, "/t", r#"{"exact":9007199254740992.9}"#);
+    assert_eq!(refused.status, 400);
+}
+
+/// A name that is taken gets a number: an index that is taken for another would never be made.
+#[test]
+fn names_of_indexes_and_triggers_are_told_apart() {
+    let served = Served::of(
+        r#"
+        [tables.a]
+        list = "/a"
+        indexes = [{ columns = ["b_c"], unique = true }]
+        [tables.a.columns]
+        id = { type = "bigint", generated = "identity" }
+        b_c = "bigint"
+        b_t = { type = "timestamp", generated = "on_write" }
+        [tables.a_b]
+        list = "/ab"
+        indexes = [{ columns = ["C"], unique = true }]
+        [tables.a_b.columns]
+        id = { type = "bigint", generated = "identity" }
+        C = "bigint"
+        t = { type = "timestamp", generated = "on_write", hidden = true }
+        [tables.third]
+        table = "a_b_C_idx"
+        [tables.third.columns]
+        id = { type = "bigint", generated = "identity" }
+        "#,
+    );
+    served.check(Post, "/ab", r#"{"C":1}"#, 201, r#"{"id":1,"C":1}"#);
+    let taken = r#"{"error":"Failed to create a b","errors":{"C":["is already taken"]}}"#;
+    served.check(Post, "/ab", r#"{"C":1}"#, 409, taken);
+    let count = "SELECT count(*) FROM sqlite_schema WHERE type IN ('trigger', 'index') AND sql IS NOT NULL";
+    let statement = Statement { sql: count.into(), parameters: Vec::new() };
+    let rows = served.run(Job { class: Class::Read, statements: vec![statement] }).expect("a count");
+    assert_eq!(rows[0].cells, [Value::Integer(4)]);
 }

@@ -133,6 +133,11 @@ fn columns() {
     assert_eq!(result_columns("SELECT * FROM (SELECT 1 AS id)", &plan.tables), None);
     assert_eq!(result_columns("SELECT * FROM unknown", &plan.tables), None);
     assert_eq!(result_columns("", &plan.tables), None);
+    // Quotes that nothing closes.
+    for sql in ["SELECT [é", "SELECT \"é", "SELECT \"", "SELECT 1 AS '", "SELECT 1 AS 'é", "SELECT * FROM `é"]
+    {
+        let _ = result_columns(sql, &plan.tables);
+    }
 }
 
 #[test]

@@ -283,3 +283,50 @@ fn a_fixed_numeric_may_come_back_without_its_zeros() {
     }
     served.check(Get, "/accounts/1", "", 200, row);
 }
+
+/// Setting a column to what it is leaves every reference in place, also that of a row to itself by its key.
+#[test]
+fn a_row_that_refers_to_itself_can_be_written() {
+    let served = Served::of(
+        r#"
+        [tables.nodes]
+        list = "/nodes"
+        item = "/nodes/{up}/{n}"
+        key = ["up", "n"]
+        [tables.nodes.columns]
+        up = { type = "text", references = "nodes.code" }
+        n = "bigint"
+        code = { type = "text", unique = true }
+        "#,
+    );
+    for body in [r#"{"up":"a","n":1,"code":"a"}"#, r#"{"up":"a","n":2,"code":"b"}"#] {
+        assert_eq!(served.send(Post, "/nodes", body).status, 201, "{body}");
+    }
+    served.check(Put, "/nodes/a/1", r#"{"code":"a"}"#, 200, r#"{"message":"Updated"}"#);
+    served.check(Patch, "/nodes/a/2", r#"{"code":"c"}"#, 200, r#"{"message":"Updated"}"#);
+    let referred =
+        r#"{"error":"Conflict","errors":{"up":["is still referred to"],"n":["is still referred to"]}}"#;
+    served.check(Patch, "/nodes/a/1", r#"{"code":"d"}"#, 409, referred);
+}
+
+/// 1 and 1.0 are two keys and one number: pages keep them in one order.
+#[test]
+fn keys_that_are_equal_as_numbers_have_an_order() {
+    let served = Served::of(
+        r#"
+        [tables.prices]
+        list = "/prices"
+        item = "/prices/{price}"
+        key = "price"
+        replies = { list = "@rows" }
+        [tables.prices.columns]
+        price = "numeric"
+        "#,
+    );
+    for price in ["1.00", "1", "10", "1.0", "1e0", "9"] {
+        assert_eq!(served.send(Post, "/prices", &format!(r#"{{"price":{price}}}"#)).status, 201);
+    }
+    let all = ["1", "1.0", "1.00", "1e0", "9", "10"].map(|price| format!(r#"{{"price":{price}}}"#));
+    served.check(Get, "/prices", "", 200, &format!("[{}]", all.join(",")));
+    served.check(Get, "/prices/1.0", "", 200, r#"{"price":1.0}"#);
+}

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 
 mod builtin;
+mod faults_of_columns;
 mod faults_of_endpoints;
 mod faults_of_sections;
 mod faults_of_tables;
