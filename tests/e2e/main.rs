@@ -26,5 +26,6 @@ mod splits;
 mod starting;
 mod store;
 mod syncs;
+mod values;
 mod vanishing;
 mod wire;

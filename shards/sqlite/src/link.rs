@@ -5,6 +5,7 @@ use crate::bounds::{LENGTH_SPARE, LOG_KEPT_BYTES, STATEMENT_CACHE, STEPS_PER_LOO
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub(crate) struct Opening {
     pub(crate) sync: Sync,
     pub(crate) value_bytes_max: usize,
     pub(crate) checkpoint_frames: u32,
+    pub(crate) trace: Option<fn(&str)>,
 }
 
 /// A connection with its guard.
@@ -137,6 +139,14 @@ impl Link {
     fn open(opening: &Opening, flags: OpenFlags) -> rusqlite::Result<Link> {
         let mut connection =
             Connection::open_with_flags(plain(&opening.path), flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        if let Some(trace) = opening.trace {
+            let note = move |event: TraceEvent<'_>| {
+                if let TraceEvent::Stmt(statement, _) = event {
+                    trace(&statement.sql());
+                }
+            };
+            connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note))?;
+        }
         set_up(&connection, opening.busy_timeout)?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         let bytes = i32::try_from(opening.value_bytes_max.saturating_add(LENGTH_SPARE)).unwrap_or(i32::MAX);

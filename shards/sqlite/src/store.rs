@@ -39,6 +39,8 @@ pub struct Options {
     pub sync: Sync,
     /// Frames in the write-ahead log from which it is copied back into the database after a group of writes.
     pub checkpoint_frames: u32,
+    /// Sees each statement's text when it begins to run, on its connection's thread. Values are no part of it.
+    pub trace: Option<fn(&str)>,
 }
 
 impl Options {
@@ -54,6 +56,7 @@ impl Options {
             busy_timeout: Duration::from_secs(5),
             sync: Sync::Full,
             checkpoint_frames: CHECKPOINT_FRAMES,
+            trace: None,
         }
     }
 }
@@ -154,6 +157,7 @@ impl Store {
             sync: options.sync,
             value_bytes_max: options.reply_bytes_max,
             checkpoint_frames: options.checkpoint_frames,
+            trace: options.trace,
         };
         let refused =
             |error| OpenError::Database { path: options.path.clone(), detail: fault::error(error).detail() };

@@ -11,6 +11,7 @@ mod routes;
 mod schema;
 mod sql_text;
 mod table;
+mod values;
 
 use super::{Answer, Api, Begin, Pending, Request, schema as schema_of};
 use crate::config::{Inputs, Plan, load};
@@ -76,6 +77,15 @@ impl Served {
     }
 
     fn new(plan: &Plan) -> Served {
+        Served::open(plan, None)
+    }
+
+    /// With each statement's text shown to `trace` when it begins to run.
+    fn traced(plan: &Plan, trace: fn(&str)) -> Served {
+        Served::open(plan, Some(trace))
+    }
+
+    fn open(plan: &Plan, trace: Option<fn(&str)>) -> Served {
         let folder = tempfile::tempdir().expect("a folder for the database");
         let path = folder.path().join("test.db");
         let script: Vec<_> = schema_of(plan).into_iter().flat_map(|table| table.statements).collect();
@@ -92,7 +102,7 @@ impl Served {
             }
         }
         let (sender, replies) = channel();
-        let options = Options { sync: Sync::Normal, ..Options::new(path) };
+        let options = Options { sync: Sync::Normal, trace, ..Options::new(path) };
         let store = Store::open(options, |_| Box::new(Sink(sender.clone()))).expect("a store");
         Served { api, store, replies, _folder: folder }
     }
