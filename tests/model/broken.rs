@@ -10,7 +10,7 @@ use ringmill::api::{Api, schema};
 use ringmill::config::plan::EndpointKind;
 use ringmill::config::{BUILTIN, Fault, Plan};
 use ringmill_sqlite::Compiler;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const CASES: u32 = 800;
 const INCLUDED: &str =
@@ -227,8 +227,7 @@ fn apply(text: Vec<u8>, mutation: &Mutation) -> Vec<u8> {
 /// The built-in file, those of `docs/examples`, and drawn ones.
 fn good_file() -> impl Strategy<Value = String> {
     let mut files = vec![BUILTIN.to_owned()];
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
-    for entry in std::fs::read_dir(examples).into_iter().flatten() {
+    for entry in std::fs::read_dir(examples()).expect("the examples") {
         let path = entry.expect("an entry of docs/examples").path();
         if path.extension().is_some_and(|extension| extension == "toml") {
             files.push(std::fs::read_to_string(path).expect("an example"));
@@ -295,7 +294,17 @@ fn folder(text: &[u8]) -> tempfile::TempDir {
     write("ringmill.toml", text);
     write("more.toml", INCLUDED.as_bytes());
     write("one.sql", STATEMENT.as_bytes());
+    let shop = folder.path().join("shop");
+    std::fs::create_dir(&shop).expect("a folder");
+    for entry in std::fs::read_dir(examples().join("shop")).expect("what the shop is made of") {
+        let path = entry.expect("an entry").path();
+        std::fs::copy(&path, shop.join(path.file_name().expect("a name"))).expect("a copy");
+    }
     folder
+}
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples")
 }
 
 fn check(text: Vec<u8>) -> Result<(), TestCaseError> {
@@ -319,7 +328,11 @@ fn is_placed(fault: &Fault, text: &[u8]) -> bool {
         "more.toml" => INCLUDED.split('\n').count(),
         // Read by `include`: what is wrong with it as a whole has no line of its own.
         "/dev/zero" => return fault.line.is_none() && !fault.remedy.is_empty(),
-        _ => return false,
+        // Of the shop's own folder.
+        included => match std::fs::read_to_string(examples().join(included)) {
+            Ok(text) => text.split('\n').count(),
+            Err(_) => return false,
+        },
     };
     fault.line.is_some_and(|line| (1..=lines).contains(&line))
         && !fault.message.is_empty()

@@ -89,7 +89,8 @@ impl InProcess {
         let method = Method::from_token(method.as_bytes());
         let Some(found) = self.api.find(path) else { return self.api.no_route(method) };
         let content_type = content_type.map(str::as_bytes);
-        let request = Request { method, query, content_type, body, fields: &|_| (), now_unix_us, random };
+        let request =
+            Request { method, query, content_type, body, fields: &|_| (), now_unix_us, random: &|| random };
         match self.api.begin(&found, &request) {
             Begin::Answer(answer) => answer,
             Begin::Constant(index) => {

@@ -187,6 +187,6 @@ fn names_of_indexes_and_triggers_are_told_apart() {
     served.check(Post, "/ab", r#"{"C":1}"#, 409, taken);
     let count = "SELECT count(*) FROM sqlite_schema WHERE type IN ('trigger', 'index') AND sql IS NOT NULL";
     let statement = Statement { sql: count.into(), parameters: Vec::new() };
-    let rows = served.run(Job { class: Class::Read, statements: vec![statement] }).expect("a count");
+    let rows = served.run(Job::new(Class::Read, vec![statement])).expect("a count");
     assert_eq!(rows[0].cells, [Value::Integer(4)]);
 }
