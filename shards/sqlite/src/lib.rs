@@ -36,7 +36,10 @@ pub use bounds::{GROUP_MAX, STATEMENTS_MAX, TROUBLE_INTERVAL};
 pub use job::{Answers, Class, Error, Event, Job, Reply, Rows, Statement, Ticket, held_bytes};
 pub use link::Sync;
 pub use load::Loader;
-pub use schema::{Compiled, Compiler, Write, WriteKind, compile, run_script, tables};
+pub use schema::{
+    ChangeError, Changed, Compiled, Compiler, LiveColumn, LiveForeignKey, LiveIndex, LiveTable, Schema,
+    TableKind, Write, WriteKind, change_schema, compile, run_script, tables,
+};
 pub use statistics::{GROUP_SIZES, Statistics, ThreadStatistics};
 pub use store::{Handle, OpenError, Options, Store};
 pub use value::Value;

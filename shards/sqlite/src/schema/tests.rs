@@ -1,4 +1,7 @@
-use super::{Compiled, Compiler, Write, WriteKind, compile, run_script, tables};
+use super::{
+    ChangeError, Compiled, Compiler, LiveColumn, Schema, TableKind, Write, WriteKind, change_schema, compile,
+    run_script, tables,
+};
 use crate::Error;
 
 fn owned(words: &[&str]) -> Vec<String> {
@@ -101,4 +104,100 @@ fn many_may_start_at_once() {
         .and_then(|connection| connection.query_row("SELECT n FROM counted", [], |row| row.get(0)))
         .unwrap();
     assert_eq!(n, 8);
+}
+
+#[test]
+fn a_schema_is_read_as_it_stands() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.db");
+    assert_eq!(Schema::read(&path), Ok(None));
+    assert!(!path.exists(), "looking makes no file");
+    let sql = [
+        "CREATE TABLE a (x INTEGER PRIMARY KEY, y TEXT NOT NULL DEFAULT ('q'), z INTEGER AS (x + 1), UNIQUE (y, x)) STRICT",
+        "CREATE TABLE \"B b\" (a INT REFERENCES a ON DELETE CASCADE, c INT, d, FOREIGN KEY (c, d) REFERENCES a (y, x))",
+        "CREATE INDEX i ON \"B b\" (abs(c), d, \"where\") WHERE c > 1 AND \"where\" = 'where x'",
+        "CREATE VIEW v AS SELECT 1 AS one",
+        "CREATE VIEW w AS SELECT x FROM gone",
+        "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END",
+        "INSERT INTO a (y) VALUES ('r')",
+    ];
+    let mut sql = owned(&sql);
+    sql[1] = sql[1].replace("d,", "d, \"where\",");
+    run_script(&path, &sql).unwrap();
+    let schema = Schema::read(&path).unwrap().unwrap();
+    let names: Vec<_> = schema.tables.iter().map(|table| (table.name.as_str(), table.kind)).collect();
+    let expected =
+        [("B b", TableKind::Table), ("a", TableKind::Table), ("v", TableKind::View), ("w", TableKind::View)];
+    assert_eq!(names, expected);
+    let a = schema.table("A").unwrap();
+    assert!(a.strict && a.has_rows);
+    let column =
+        |name: &str, declared_type: &str, not_null, default: Option<&str>, key_position, computed| {
+            LiveColumn {
+                name: name.into(),
+                declared_type: declared_type.into(),
+                not_null,
+                default: default.map(str::to_owned),
+                key_position,
+                computed,
+            }
+        };
+    assert_eq!(
+        a.columns,
+        [
+            column("x", "INTEGER", false, None, 1, false),
+            column("y", "TEXT", true, Some("'q'"), 0, false),
+            column("z", "INTEGER", false, None, 0, true)
+        ]
+    );
+    assert_eq!(a.indexes[0].columns, [Some("y".to_owned()), Some("x".to_owned())]);
+    assert!(a.indexes[0].unique && a.indexes[0].condition.is_none());
+    assert_eq!(a.triggers[0].0, "t");
+    let b = schema.table("b B").is_none().then(|| schema.table("b b").unwrap()).unwrap();
+    assert!(!b.strict && !b.has_rows);
+    assert_eq!(b.indexes[0].columns, [None, Some("d".to_owned()), Some("where".to_owned())]);
+    assert_eq!(b.indexes[0].condition.as_deref(), Some("c > 1 AND \"where\" = 'where x'"));
+    let mut keys = b.foreign_keys.clone();
+    keys.sort_by_key(|key| key.columns.len());
+    assert_eq!((keys[0].on_delete.as_str(), keys[0].target_columns.len()), ("CASCADE", 0));
+    assert_eq!((&keys[1].columns, &keys[1].target_columns), (&owned(&["c", "d"]), &owned(&["y", "x"])));
+    // A copy has it all, and no rows.
+    let copy = Compiler::copy_of(&schema).unwrap();
+    assert_eq!(copy.compile("SELECT one, y FROM v, a, \"B b\"").unwrap().reads, owned(&["B b", "a", "v"]));
+    copy.change("ALTER TABLE a ADD COLUMN w TEXT NOT NULL").unwrap();
+    assert_eq!(copy.compile("SELECT w FROM a").unwrap().columns, ["w"]);
+    assert!(copy.change("CREATE INDEX j ON a (nothing)").unwrap_err().contains("nothing"));
+    assert_eq!(
+        copy.query_plan("SELECT y FROM a ORDER BY y, x").unwrap(),
+        ["SCAN a USING COVERING INDEX sqlite_autoindex_a_1"]
+    );
+}
+
+#[test]
+fn a_schema_is_changed_in_whole_or_not_at_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.db");
+    let change = |sql: &[&str]| {
+        let sql = owned(sql);
+        change_schema::<()>(&path, |_| Ok(sql))
+    };
+    change(&["CREATE TABLE a (x)", "INSERT INTO a VALUES (1), (1)"]).unwrap();
+    let failed = change(&["CREATE TABLE b (x)", "CREATE UNIQUE INDEX i ON a (x)"]).unwrap_err();
+    let statement = "CREATE UNIQUE INDEX i ON a (x)".to_owned();
+    let detail = "UNIQUE constraint failed: a.x".to_owned();
+    assert_eq!(failed, ChangeError::Statement { statement, detail });
+    assert_eq!(change_schema(&path, |_| Err("no")), Err(ChangeError::Refused("no")));
+    assert_eq!(tables(&path), Ok(owned(&["a"])));
+    // Who comes second sees what the first one did.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let changed = change_schema::<()>(&path, |schema| {
+                    let missing = schema.table("c").is_none();
+                    Ok(missing.then(|| "CREATE TABLE c (x)".to_owned()).into_iter().collect())
+                });
+                assert!(changed.unwrap().schema.table("c").is_some());
+            });
+        }
+    });
 }
