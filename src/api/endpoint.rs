@@ -116,6 +116,12 @@ impl SqlEndpoint {
         }
     }
 
+    /// What is declared, or stands in the path, and is not in the statement.
+    pub(super) fn unused_parameters(&self) -> impl Iterator<Item = &str> {
+        let unused = self.parameters.iter().enumerate().filter(|(index, _)| !self.used.contains(index));
+        unused.map(|(_, parameter)| parameter.name.as_str())
+    }
+
     pub(super) fn begin(&self, found: &Found<'_>, request: &Request<'_>) -> Question {
         let slots = self.slots(request)?;
         let query = self.query_values(request.query);

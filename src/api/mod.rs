@@ -28,6 +28,7 @@ mod sql;
 mod sql_text;
 mod table;
 mod template;
+mod verify;
 mod words;
 mod write;
 
@@ -49,7 +50,8 @@ use write::Update;
 pub use exchange::{Answer, Begin, Constant, ConstantIndex, Fields, Pending, Request};
 pub use percent::normalize as normal_path;
 pub use router::{Found, Route, RouteIndex, Terms};
-pub use schema::{TableSchema, schema};
+pub use schema::{Difference, Harm, Means, Step, TableSchema, differences, schema};
+pub use verify::{Depth, TableRef, Tag, Touched, Verified, migration, verify};
 
 /// What is served. Immutable; shared by all shards.
 #[derive(Debug)]
@@ -128,8 +130,14 @@ impl Api {
 
     /// The statements that an operation may run, `?1` for parameters: what `check` shows and prepares.
     pub fn statements(&self, route: RouteIndex, method: Method) -> Vec<&Arc<str>> {
-        let Some(operation) = self.operation(route, method) else { return Vec::new() };
-        match self.operations[operation].kind {
+        match self.operation(route, method) {
+            Some(operation) => self.statements_of(self.operations[operation].kind),
+            None => Vec::new(),
+        }
+    }
+
+    fn statements_of(&self, kind: Kind) -> Vec<&Arc<str>> {
+        match kind {
             Kind::List(table) => {
                 let statements = &self.tables[table].statements;
                 std::iter::once(&statements.list).chain(&statements.count).collect()

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::percent;
+use super::verify::Touched;
 
 /// Index into [`Router::routes`].
 pub type RouteIndex = usize;
@@ -37,6 +38,8 @@ pub struct Terms {
     pub writes: bool,
     /// `None`: `statement_timeout`.
     pub timeout: Option<Duration>,
+    /// What it reads and writes; empty until [`verify`](super::verify) has asked the database.
+    pub touched: Touched,
 }
 
 /// A route found and its path's parameters.

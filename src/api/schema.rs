@@ -12,6 +12,14 @@ use std::fmt::Write;
 use super::convert;
 use super::sql::quote;
 
+mod differences;
+
+pub(super) use differences::steps;
+pub use differences::{Difference, Harm, Means, Step, differences};
+
+#[cfg(test)]
+mod tests;
+
 /// How to make one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableSchema {
@@ -24,7 +32,7 @@ pub struct TableSchema {
 /// All tables of the plan, those that others refer to first.
 pub fn schema(plan: &Plan) -> Vec<TableSchema> {
     // One for all tables: an index named as one that is there already would not be made.
-    let mut names = Names(plan.tables.iter().map(|table| table.sql_name.to_ascii_lowercase()).collect());
+    let mut names = Names::new(plan.tables.iter().map(|table| &table.sql_name));
     let schemas = plan.tables.iter().map(|table| table_schema(plan, table, &mut names));
     let mut schemas: Vec<_> = schemas.map(Some).collect();
     parents_first(plan).into_iter().filter_map(|index| schemas[index].take()).collect()
@@ -34,6 +42,10 @@ pub fn schema(plan: &Plan) -> Vec<TableSchema> {
 struct Names(HashSet<String>);
 
 impl Names {
+    fn new<'a>(names: impl IntoIterator<Item = &'a String>) -> Names {
+        Names(names.into_iter().map(|name| name.to_ascii_lowercase()).collect())
+    }
+
     /// `base`, with a number behind it if another has that name.
     fn take(&mut self, base: String) -> String {
         let mut name = base.clone();
@@ -65,13 +77,16 @@ fn table_schema(plan: &Plan, table: &Table, names: &mut Names) -> TableSchema {
     let mut statements = vec![create_table(plan, table)];
     statements.extend(table.indexes.iter().map(|index| create_index(table, index, names)));
     let touched = table.columns.iter().filter(|column| column.generated == Some(Generated::OnWrite));
-    statements.extend(touched.map(|column| create_trigger(table, column, names)));
+    statements.extend(touched.map(|column| {
+        let name = names.take(trigger_name(table, column));
+        create_trigger(table, column, &name)
+    }));
     TableSchema { name: table.sql_name.clone(), statements }
 }
 
 fn create_table(plan: &Plan, table: &Table) -> String {
     let mut parts: Vec<_> =
-        table.columns.iter().map(|column| column_definition(plan, table, column)).collect();
+        table.columns.iter().map(|column| column_definition(plan, table, column, Of::NewTable)).collect();
     // An identity is the whole key, which its own definition says.
     if table.columns.iter().all(|column| column.generated != Some(Generated::Identity)) {
         let names: Vec<_> = table.key.iter().map(|key| quote(&table.columns[*key].name)).collect();
@@ -80,39 +95,72 @@ fn create_table(plan: &Plan, table: &Table) -> String {
     format!("CREATE TABLE IF NOT EXISTS {} (\n  {}\n) STRICT", quote(&table.sql_name), parts.join(",\n  "))
 }
 
-fn column_definition(plan: &Plan, table: &Table, column: &Column) -> String {
+/// Which table a column is defined for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    NewTable,
+    /// SQLite adds no UNIQUE column: its index is made apart.
+    OldTable,
+}
+
+fn column_definition(plan: &Plan, table: &Table, column: &Column, of: Of) -> String {
     let mut sql = format!("{} {}", quote(&column.name), storage(column.rules.kind));
     if column.generated == Some(Generated::Identity) {
         sql.push_str(" PRIMARY KEY AUTOINCREMENT");
         return sql;
     }
-    let in_key = table.key.iter().any(|key| table.columns[*key].name == column.name);
-    if column.rules.required || in_key || column.generated.is_some() {
+    if is_not_null(table, column) {
         sql.push_str(" NOT NULL");
     }
     if let Some(default) = default(column) {
         write!(sql, " DEFAULT {default}").expect("into a string");
     }
-    if column.unique && !(in_key && table.key.len() == 1) {
+    if column.unique && !is_key_alone(table, column) && of == Of::NewTable {
         sql.push_str(" UNIQUE");
     }
-    let checks = checks(column);
-    if !checks.is_empty() {
-        write!(sql, " CONSTRAINT {} CHECK ({})", quote(&column.name), checks.join(" AND "))
-            .expect("into a string");
+    if let Some(check) = check_clause(column) {
+        write!(sql, " {check}").expect("into a string");
     }
     if let Some(reference) = &column.references {
         let parent = &plan.tables[reference.table];
         let name = &parent.columns[reference.column].name;
         write!(sql, " REFERENCES {} ({})", quote(&parent.sql_name), quote(name)).expect("into a string");
-        sql.push_str(match reference.on_delete {
-            OnDelete::NoAction => "",
-            OnDelete::Restrict => " ON DELETE RESTRICT",
-            OnDelete::Cascade => " ON DELETE CASCADE",
-            OnDelete::SetNull => " ON DELETE SET NULL",
-        });
+        if reference.on_delete != OnDelete::NoAction {
+            write!(sql, " ON DELETE {}", on_delete_words(reference.on_delete)).expect("into a string");
+        }
     }
     sql
+}
+
+fn is_in_key(table: &Table, column: &Column) -> bool {
+    table.key.iter().any(|key| table.columns[*key].name == column.name)
+}
+
+fn is_key_alone(table: &Table, column: &Column) -> bool {
+    table.key.len() == 1 && is_in_key(table, column)
+}
+
+fn is_not_null(table: &Table, column: &Column) -> bool {
+    column.rules.required || column.generated.is_some() || is_in_key(table, column)
+}
+
+/// `CONSTRAINT "name" CHECK (…)`
+fn check_clause(column: &Column) -> Option<String> {
+    let checks = checks(column);
+    (!checks.is_empty()).then(|| format!("{}{})", check_begins(column), checks.join(" AND ")))
+}
+
+fn check_begins(column: &Column) -> String {
+    format!("CONSTRAINT {} CHECK (", quote(&column.name))
+}
+
+fn on_delete_words(on_delete: OnDelete) -> &'static str {
+    match on_delete {
+        OnDelete::NoAction => "NO ACTION",
+        OnDelete::Restrict => "RESTRICT",
+        OnDelete::Cascade => "CASCADE",
+        OnDelete::SetNull => "SET NULL",
+    }
 }
 
 fn storage(kind: Type) -> &'static str {
@@ -233,10 +281,14 @@ fn create_index(table: &Table, index: &Index, names: &mut Names) -> String {
     sql
 }
 
+fn trigger_name(table: &Table, column: &Column) -> String {
+    format!("{}_{}_on_write", table.sql_name, column.name)
+}
+
 /// Sets the time where a statement did not. A time that already is now ends it, should triggers be recursive.
-fn create_trigger(table: &Table, column: &Column, names: &mut Names) -> String {
+fn create_trigger(table: &Table, column: &Column, name_of_trigger: &str) -> String {
     let (table_name, name) = (quote(&table.sql_name), quote(&column.name));
-    let trigger = quote(&names.take(format!("{}_{}_on_write", table.sql_name, column.name)));
+    let trigger = quote(name_of_trigger);
     let now = now(column.rules.kind);
     let equal = |key: &usize| {
         let key = quote(&table.columns[*key].name);

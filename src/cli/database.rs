@@ -2,21 +2,14 @@
 
 use super::Failure;
 use crate::api::schema;
-use crate::config::Plan;
+use crate::config::{Flag, Plan};
 use crate::control::log::{emit, line};
-use ringmill_sqlite::{run_script, tables};
+use ringmill_sqlite::{Schema, run_script, tables};
 use std::path::Path;
 
 /// Makes the folder, and the tables that are missing. Several processes may do so at once: it is one transaction.
 pub(super) fn prepare_database(plan: &Plan, database: &Path) -> Result<(), Failure> {
-    if let Some(folder) = database.parent() {
-        make_durably(folder).map_err(|error| {
-            format!(
-                "cannot make the folder {}: {error}; choose another with --data or server.data",
-                folder.display()
-            )
-        })?;
-    }
+    make_folder(database)?;
     if !plan.database.create_missing {
         return Ok(());
     }
@@ -41,6 +34,27 @@ pub(super) fn prepare_database(plan: &Plan, database: &Path) -> Result<(), Failu
         emit(line!(Info, "Created the missing tables {}", names.join(", ")));
     }
     Ok(())
+}
+
+/// Makes the folder of the database.
+pub(super) fn make_folder(database: &Path) -> Result<(), Failure> {
+    let Some(folder) = database.parent() else { return Ok(()) };
+    make_durably(folder).map_err(|error| {
+        let folder = folder.display();
+        Failure::Message(format!(
+            "cannot make the folder {folder}: {error}; choose another with --data or server.data"
+        ))
+    })
+}
+
+/// What the database holds; `None` if there is none. Nothing is made.
+pub(super) fn live_schema(database: &Path) -> Result<Option<Schema>, Failure> {
+    Schema::read(database).map_err(|error| store_failure(database, &error))
+}
+
+/// `--data` as a key.
+pub(super) fn data_flag(value: Option<&String>) -> Vec<Flag> {
+    value.map(|value| Flag { name: "--data", key: "server.data", value: value.clone() }).into_iter().collect()
 }
 
 /// Makes a folder, those above it too, and has its name reach the disk: a power cut must not take it with all that was

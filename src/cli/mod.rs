@@ -1,8 +1,10 @@
 //! The command line: one file per subcommand. Exit codes: 0 done or drained, 1 a fault whose remedy the last line names,
 //! 2 a wrong command line.
 
+mod check;
 mod database;
 mod init;
+mod migrate;
 mod seed;
 mod serve;
 
@@ -36,6 +38,10 @@ enum Command {
     Serve(serve::Arguments),
     /// Writes the built-in file, to start from.
     Init(init::Arguments),
+    /// Validates the file against itself and the live database, and prints what it comes to; changes nothing.
+    Check(check::Arguments),
+    /// Adds missing tables, columns, indexes and triggers to the database; never drops, renames or narrows.
+    Migrate(migrate::Arguments),
     /// Fills a declared table with plausible rows, its parents first.
     Seed(seed::Arguments),
     #[command(flatten)]
@@ -45,10 +51,6 @@ enum Command {
 /// Names that are kept for later. Whatever stands behind them is not looked at.
 #[derive(Debug, Subcommand)]
 enum Later {
-    #[command(hide = true, disable_help_flag = true)]
-    Check(Anything),
-    #[command(hide = true, disable_help_flag = true)]
-    Migrate(Anything),
     #[command(hide = true, disable_help_flag = true)]
     Worker(Anything),
     #[command(hide = true, disable_help_flag = true)]
@@ -68,8 +70,6 @@ struct Anything {
 impl Later {
     fn refuse(&self) -> ExitCode {
         let name = match self {
-            Later::Check(_) => "check",
-            Later::Migrate(_) => "migrate",
             Later::Worker(_) => "worker",
             Later::Doctor(_) => "doctor",
             Later::Top(_) => "top",
@@ -106,8 +106,6 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 enum Failure {
     /// What is wrong and what to do about it.
     Message(String),
-    /// The same, below other lines.
-    Last { above: Vec<String>, last: String },
     /// Everything that is wrong with the configuration.
     Faults(Vec<Fault>),
 }
@@ -125,6 +123,8 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Seed(arguments) => seed::run(&arguments),
         Command::Later(later) => return later.refuse(),
     };
@@ -145,7 +145,6 @@ impl Failure {
     fn to_lines(&self) -> String {
         let (above, last) = match self {
             Failure::Message(message) => (Vec::new(), message.clone()),
-            Failure::Last { above, last } => (above.clone(), last.clone()),
             Failure::Faults(faults) => match faults.as_slice() {
                 [] => (Vec::new(), "the configuration is refused".to_owned()),
                 [fault] => (Vec::new(), fault.to_string()),

@@ -1,9 +1,9 @@
 //! `ringmill serve`: from the plan to running shards, and from a signal to the end.
 
-use super::database::{prepare_database, store_failure};
+use super::database::{live_schema, prepare_database};
 use super::{Configuration, Failure, plan};
-use crate::api::Api;
-use crate::config::plan::{EndpointKind, Source};
+use crate::api::{Api, Depth, verify};
+use crate::config::plan::Source;
 use crate::config::{Flag, Plan};
 use crate::control::admin::{AdminListener, remove_socket_file};
 use crate::control::log::{self, FINISH_TIMEOUT, emit, line};
@@ -11,7 +11,7 @@ use crate::control::{self, Ended, Host, Printer, Running};
 use crate::shard::{Message, Routes, STORE_LANE_MAX, Seed, StoreAnswers, spawn};
 use ringmill_mesh::{Mesh, Places, Waker};
 use ringmill_reactor::{Fd, Listener, SEED_BYTES};
-use ringmill_sqlite::{Compiler, Options, Store};
+use ringmill_sqlite::{Options, Store};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -120,8 +120,8 @@ fn start(plan: Arc<Plan>, host: Host, printer: Printer) -> Result<Running, Failu
     }
 
     let database = &plan.database.sqlite;
-    prepare_database(&plan, database)?;
     let api = Arc::new(compile_api(&plan, database)?);
+    prepare_database(&plan, database)?;
     let routes = Routes::new(&api, &plan);
 
     // Endpoints of the mesh: the shards, control, the store's writer and readers.
@@ -208,41 +208,12 @@ fn shard_text(host: &Host) -> String {
     }
 }
 
-/// Compiles what is served, and every statement of it against the live schema.
+/// Compiles what is served, and every statement of it against the schema as it will be: what `check` refuses is refused here
+/// in the same words, before anything is made.
 fn compile_api(plan: &Plan, database: &Path) -> Result<Api, Failure> {
-    let compiler = Compiler::open(database).map_err(|error| store_failure(database, &error))?;
-    let columns = |sql: &str| compiler.compile(sql).ok().map(|compiled| compiled.columns);
-    let api = Api::with_columns(plan, &columns);
-    let mut wrong = Vec::new();
-    for (index, route) in api.routes().iter().enumerate() {
-        for &method in &route.methods {
-            for sql in api.statements(index, method) {
-                if let Err(words) = compiler.compile(sql) {
-                    wrong.push(format!(
-                        "{} {}: {words}; the statement is: {sql}",
-                        method.as_str(),
-                        route.path
-                    ));
-                }
-            }
-        }
-    }
-    wrong.dedup();
-    if wrong.is_empty() {
-        return Ok(api);
-    }
-    let endpoints = plan.endpoints.iter().filter(|each| matches!(each.kind, EndpointKind::Sql(_))).count();
-    let remedy = if endpoints > 0 {
-        "mend the `sql` of that endpoint, or the tables and columns of the database"
-    } else {
-        "bring the tables and columns of the database into line with the file"
-    };
-    let last = format!("{}; {remedy}", wrong[wrong.len() - 1]);
-    if wrong.len() == 1 {
-        return Err(Failure::Message(last));
-    }
-    let last = format!("{} statements are refused; the last: {last}", wrong.len());
-    Err(Failure::Last { above: wrong, last })
+    let live = live_schema(database)?.unwrap_or_default();
+    let verified = verify(plan, &live, Depth::Faults)?;
+    if verified.faults.is_empty() { Ok(verified.api) } else { Err(Failure::Faults(verified.faults)) }
 }
 
 /// Connections of the whole host, unless the file says otherwise by the descriptor limit.

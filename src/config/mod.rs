@@ -26,6 +26,7 @@ mod columns;
 mod endpoints;
 mod limits;
 mod paths;
+mod places;
 mod rules;
 mod services;
 mod sql;
@@ -40,8 +41,11 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use faults::Fault;
+pub use places::{Places, key_of};
 pub use plan::Plan;
 pub use reference::reference;
+
+pub(crate) use values::show_duration;
 
 use faults::Faults;
 use section::Section;
@@ -106,5 +110,6 @@ pub fn load(inputs: &Inputs) -> Result<Plan, Vec<Fault>> {
         tables,
         endpoints,
         shown: raw.root.shown(""),
+        places: Places::of(&raw.root),
     })
 }

@@ -23,6 +23,8 @@ pub struct Plan {
     pub endpoints: Vec<Endpoint>,
     /// The effective file with secrets as `***`, as JSON: what the admin listener's `/config` shows.
     pub shown: serde_json::Value,
+    /// Where each key was written.
+    pub places: super::Places,
 }
 
 impl Plan {

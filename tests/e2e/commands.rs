@@ -18,7 +18,14 @@ fn a_wrong_command_line_is_2() {
         assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);
         assert!(!ended.stderr.is_empty(), "{arguments:?}");
     }
-    for arguments in [&["--help"][..], &["serve", "--help"], &["init", "--help"], &["--version"]] {
+    for arguments in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["init", "--help"],
+        &["check", "--help"],
+        &["migrate", "--help"],
+        &["--version"],
+    ] {
         let ended = run(folder.path(), arguments);
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}");
         assert!(!ended.stdout.is_empty(), "{arguments:?}");
@@ -28,14 +35,9 @@ fn a_wrong_command_line_is_2() {
 #[test]
 fn what_is_kept_for_later_is_refused_as_such() {
     let folder = folder(&[]);
-    for arguments in [
-        &["worker"][..],
-        &["doctor", "--fix"],
-        &["top", "5"],
-        &["backup", "--to", "elsewhere", "--", "x"],
-        &["check", "--config", "ringmill.toml"],
-        &["migrate", "--dry-run", "--help"],
-    ] {
+    for arguments in
+        [&["worker"][..], &["doctor", "--fix"], &["top", "5"], &["backup", "--to", "elsewhere", "--", "x"]]
+    {
         let ended = run(folder.path(), arguments);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}: {}", ended.stderr);
         let expected = format!("ringmill: `{}` is not in this version; ", arguments[0]);
@@ -44,7 +46,7 @@ fn what_is_kept_for_later_is_refused_as_such() {
     let ended = run(folder.path(), &["wroker"]);
     assert!(ended.code == Some(2) && ended.stderr.contains("unrecognized subcommand"), "{}", ended.stderr);
     let help = run(folder.path(), &["--help"]).stdout;
-    assert!(help.contains("serve") && !help.contains("worker") && !help.contains("migrate"), "{help}");
+    assert!(help.contains("serve") && help.contains("migrate") && !help.contains("worker"), "{help}");
 }
 
 /// The last line of a start that fails.
@@ -150,7 +152,7 @@ fn a_broken_file_is_told_all_its_faults_with_their_lines() {
 
 #[test]
 fn sql_that_the_database_refuses_is_named_with_its_route() {
-    let file = "[endpoints.a]\npath = \"/a\"\nsql = \"SELECT nothing FROM nowhere\"\n";
+    let file = "[endpoints.a]\npath = \"/a\"\nsql = \"SELECT absent FROM nowhere\"\n";
     let files = folder(&[("ringmill.toml", file)]);
     let ended = run(files.path(), &["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);

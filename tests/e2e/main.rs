@@ -6,6 +6,7 @@ mod server;
 
 mod admin;
 mod bodies;
+mod checking;
 mod commands;
 mod crud;
 mod documents;
@@ -14,6 +15,7 @@ mod examples;
 mod fixed_routes;
 mod lifecycle;
 mod logging;
+mod migrating;
 mod model;
 mod numbers;
 mod pipelining;

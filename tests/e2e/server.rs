@@ -443,6 +443,11 @@ impl Server {
     }
 
     /// Of the process that was started: of what it runs under, unless that becomes it.
+    /// Where it was started.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.as_ref().expect("only `kill` takes it").path()
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.process.0.id()
     }

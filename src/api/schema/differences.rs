@@ -1,0 +1,494 @@
+//! What the file declares beside what a database has. A pure function of both: `check` and `serve` make faults of what it
+//! says, `migrate` runs its steps.
+
+use crate::config::key_of;
+use crate::config::plan::{Column, Generated, Index, Plan, Table, Type};
+use ringmill_sqlite::{LiveColumn, LiveTable, Schema, TableKind};
+
+use super::{
+    Names, Of, check_begins, check_clause, column_definition, create_index, create_table, create_trigger,
+    default, is_in_key, is_key_alone, is_not_null, on_delete_words, parents_first, storage, trigger_name,
+};
+use crate::api::sql::quote;
+
+/// One thing in which the database is not as the file declares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The key of the file that it is about.
+    pub key: String,
+    /// What is so.
+    pub message: String,
+    pub means: Means,
+}
+
+/// What a difference comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Means {
+    /// A table that is not there; `serve` makes it at start, `migrate` too.
+    MissingTable(Vec<Step>),
+    /// Something that `migrate` adds.
+    Missing { steps: Vec<Step>, harm: Harm },
+    /// A column that SQLite cannot add.
+    CannotAdd { remedy: String },
+    /// Answers would be wrong, and no statement that only adds mends it.
+    Wrong { remedy: String },
+    /// Answers are right, the database is otherwise; nothing changes it.
+    Differs,
+    /// The file does not speak of it.
+    NotInFile,
+}
+
+/// What it does that something is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// Statements fail, or a rule is not kept.
+    Wrong,
+    Slow,
+}
+
+/// A statement that adds something, and the key of the file that asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub key: String,
+    pub sql: String,
+}
+
+/// Every difference: tables in the file's order, then what the file does not have.
+pub fn differences(plan: &Plan, live: &Schema) -> Vec<Difference> {
+    let tables = plan.tables.iter().map(|table| &table.sql_name);
+    let there = live
+        .tables
+        .iter()
+        .flat_map(|table| std::iter::once(&table.name).chain(table.triggers.iter().map(|(name, _)| name)));
+    let names = Names::new(tables.chain(there).chain(&live.index_names));
+    let mut found = Found { plan, names, all: Vec::new() };
+    for table in &plan.tables {
+        match live.table(&table.sql_name) {
+            None => found.missing_table(table),
+            Some(there) if there.kind == TableKind::Table => found.table(table, there),
+            // What a view or a module can do is seen when statements are compiled.
+            Some(_) => {}
+        }
+    }
+    for table in live.tables.iter().filter(|table| table.kind != TableKind::Virtual) {
+        if !plan.tables.iter().any(|known| known.sql_name.eq_ignore_ascii_case(&table.name)) {
+            let what = if table.kind == TableKind::View { "view" } else { "table" };
+            found.add(
+                "tables",
+                format!("the {what} {}, which the file does not have", table.name),
+                Means::NotInFile,
+            );
+        }
+    }
+    found.all
+}
+
+/// What `migrate` runs, in order: tables, those that others refer to first, columns, indexes, triggers.
+pub(in crate::api) fn steps(plan: &Plan, differences: &[Difference]) -> Vec<Step> {
+    let order: Vec<String> =
+        parents_first(plan).into_iter().map(|index| key_of("tables", &plan.tables[index].name)).collect();
+    let mut tables: Vec<&Difference> = Vec::new();
+    let mut rest: Vec<Step> = Vec::new();
+    for difference in differences {
+        match &difference.means {
+            Means::MissingTable(_) => tables.push(difference),
+            Means::Missing { steps, .. } => rest.extend(steps.iter().cloned()),
+            Means::CannotAdd { .. } | Means::Wrong { .. } | Means::Differs | Means::NotInFile => {}
+        }
+    }
+    tables.sort_by_key(|table| order.iter().position(|key| *key == table.key));
+    let made = tables.into_iter().flat_map(|table| match &table.means {
+        Means::MissingTable(steps) => steps.clone(),
+        _ => Vec::new(),
+    });
+    let phase = |step: &Step| match () {
+        () if step.sql.starts_with("ALTER") => 0,
+        () if step.sql.starts_with("CREATE TRIGGER") => 2,
+        () => 1,
+    };
+    rest.sort_by_key(phase);
+    made.chain(rest).collect()
+}
+
+struct Found<'a> {
+    plan: &'a Plan,
+    names: Names,
+    all: Vec<Difference>,
+}
+
+impl Found<'_> {
+    fn add(&mut self, key: impl Into<String>, message: String, means: Means) {
+        self.all.push(Difference { key: key.into(), message, means });
+    }
+
+    fn missing_table(&mut self, table: &Table) {
+        let key = key_of("tables", &table.name);
+        let step = |key: String, sql: &str| Step { key, sql: at_once(sql) };
+        let mut steps = vec![step(key.clone(), &create_table(self.plan, table))];
+        for (number, index) in table.indexes.iter().enumerate() {
+            let sql = create_index(table, index, &mut self.names);
+            steps.push(step(format!("{key}.indexes[{number}].where"), &sql));
+        }
+        for column in on_write(table) {
+            let name = self.names.take(trigger_name(table, column));
+            steps.push(step(column_key(table, column), &create_trigger(table, column, &name)));
+        }
+        self.add(key, format!("the database has no table {}", table.sql_name), Means::MissingTable(steps));
+    }
+
+    fn table(&mut self, table: &Table, live: &LiveTable) {
+        let mut absent = Vec::new();
+        for column in &table.columns {
+            match column_of(live, &column.name) {
+                Some(there) => self.column(table, column, live, there),
+                None => {
+                    if !self.missing_column(table, column, live) {
+                        absent.push(column.name.as_str());
+                    }
+                }
+            }
+        }
+        let is_absent = |index: &usize| absent.contains(&table.columns[*index].name.as_str());
+        if !table.key.iter().any(is_absent) {
+            self.key(table, live);
+        }
+        for (number, index) in table.indexes.iter().enumerate() {
+            if !index.columns.iter().any(is_absent) {
+                self.index(table, number, index, live);
+            }
+        }
+        for column in on_write(table).filter(|column| !absent.contains(&column.name.as_str())) {
+            self.trigger(table, column, live);
+        }
+        self.not_in_file(table, live);
+    }
+
+    /// Whether it can be added.
+    fn missing_column(&mut self, table: &Table, column: &Column, live: &LiveTable) -> bool {
+        let key = column_key(table, column);
+        let (name, table_name) = (&column.name, &table.sql_name);
+        let message = format!("the table {table_name} of the database has no column {name}");
+        let computed = default(column).is_some_and(|default| default.starts_with('('));
+        let bare = format!(
+            "ALTER TABLE {} ADD COLUMN {} {}",
+            quote(table_name),
+            quote(name),
+            storage(column.rules.kind)
+        );
+        let remedy = if is_in_key(table, column) {
+            Some("SQLite adds no column to a key: make the table anew, or declare the key it has".to_owned())
+        } else if !live.has_rows {
+            None
+        } else if computed {
+            Some(format!(
+                "SQLite adds no column with a computed default to a table with rows: add it without one ({bare}), or remove `generated`"
+            ))
+        } else if is_not_null(table, column) && default(column).is_none() {
+            Some("its rows would have no value for it: give it a `default`, or remove `required`".to_owned())
+        } else if column.references.is_some() && default(column).is_some() {
+            Some("SQLite adds no reference with a default to a table with rows: remove `default`".to_owned())
+        } else {
+            None
+        };
+        if let Some(remedy) = remedy {
+            self.add(key, message, Means::CannotAdd { remedy });
+            return false;
+        }
+        let definition = column_definition(self.plan, table, column, Of::OldTable);
+        let sql = format!("ALTER TABLE {} ADD COLUMN {definition}", quote(table_name));
+        let mut steps = vec![Step { key: key.clone(), sql }];
+        if column.unique {
+            let sql = self.unique_index(table, &[position(table, column)]);
+            steps.push(Step { key: key.clone(), sql });
+        }
+        self.add(key, message, Means::Missing { steps, harm: Harm::Wrong });
+        true
+    }
+
+    fn column(&mut self, table: &Table, column: &Column, live: &LiveTable, there: &LiveColumn) {
+        let key = column_key(table, column);
+        let name = format!("{}.{}", table.sql_name, column.name);
+        if !holds(column.rules.kind, &there.declared_type, live.strict) {
+            let (wanted, has) = (storage(column.rules.kind), shown_type(there));
+            self.add(
+                key.clone(),
+                format!("{name} is {has} in the database, where the file needs {wanted}"),
+                Means::Wrong { remedy: "declare the type that it has, or make the table anew".into() },
+            );
+        }
+        let is_writable = column.generated.is_none() && !column.read_only;
+        if there.computed && is_writable {
+            self.add(
+                key.clone(),
+                format!("{name} is computed by the database"),
+                Means::Wrong { remedy: "write read_only = true".into() },
+            );
+        }
+        if column.generated == Some(Generated::Identity) {
+            self.identity(table, live, there, &key, &name);
+            return;
+        }
+        let (wanted, has) = (is_not_null(table, column), there.not_null || there.key_position > 0);
+        if wanted && !has {
+            let message = format!("{name} may be NULL in the database; the file does not allow it");
+            self.add(key.clone(), message, Means::Differs);
+        }
+        if has && !wanted {
+            let message = format!("{name} is NOT NULL in the database; the file allows it to be left out");
+            self.add(key.clone(), message, Means::Differs);
+        }
+        let (wanted, has) = (default(column), there.default.as_deref());
+        if wanted.as_deref().map(bare_expression) != has.map(bare_expression) && !there.computed {
+            let shown = |default: Option<&str>| default.unwrap_or("none").to_owned();
+            let message = format!(
+                "{name} has another default in the database: {}, in the file: {}",
+                shown(has),
+                shown(wanted.as_deref())
+            );
+            self.add(key.clone(), message, Means::Differs);
+        }
+        if column.unique && !is_key_alone(table, column) && !is_unique(live, &[&column.name]) {
+            let sql = self.unique_index(table, &[position(table, column)]);
+            let message = format!("{name} is not unique in the database");
+            let steps = vec![Step { key: key.clone(), sql }];
+            self.add(key.clone(), message, Means::Missing { steps, harm: Harm::Wrong });
+        }
+        let others = live.sql.contains(&check_begins(column));
+        if others && !check_clause(column).is_some_and(|clause| live.sql.contains(&clause)) {
+            let message =
+                format!("{name} has a CHECK in the database that is not the one of the file's rules");
+            self.add(key.clone(), message, Means::Differs);
+        }
+        self.reference(table, column, live, &key, &name);
+    }
+
+    fn identity(&mut self, table: &Table, live: &LiveTable, there: &LiveColumn, key: &str, name: &str) {
+        let parts = live.columns.iter().filter(|column| column.key_position > 0).count();
+        let is_numbered =
+            there.key_position == 1 && parts == 1 && there.declared_type.eq_ignore_ascii_case("INTEGER");
+        if !is_numbered {
+            self.add(
+                key,
+                format!("{name} does not number the rows of {} in the database", table.sql_name),
+                Means::Wrong {
+                    remedy: "remove `generated`, or make the table anew with INTEGER PRIMARY KEY".into(),
+                },
+            );
+        } else if !live.sql.to_ascii_uppercase().contains("AUTOINCREMENT") {
+            let message = format!("{name} has no AUTOINCREMENT: the number of a deleted row may come back");
+            self.add(key, message, Means::Differs);
+        }
+    }
+
+    fn reference(&mut self, table: &Table, column: &Column, live: &LiveTable, key: &str, name: &str) {
+        let Some(reference) = &column.references else { return };
+        let parent = &self.plan.tables[reference.table];
+        let target = &parent.columns[reference.column].name;
+        let there = live.foreign_keys.iter().find(|there| {
+            let is_same =
+                |names: &[String], name: &str| matches!(names, [one] if one.eq_ignore_ascii_case(name));
+            let names_key = there.target_columns.is_empty() && parent.key == [reference.column];
+            there.table.eq_ignore_ascii_case(&parent.sql_name)
+                && is_same(&there.columns, &column.name)
+                && (names_key || is_same(&there.target_columns, target))
+        });
+        let wanted = on_delete_words(reference.on_delete);
+        match there {
+            None => self.add(
+                key,
+                format!("{name} does not refer to {}.{target} in the database", parent.sql_name),
+                Means::Wrong {
+                    remedy: format!(
+                        "SQLite adds no reference to a column that is there: remove `references`, or make {} anew",
+                        table.sql_name
+                    ),
+                },
+            ),
+            Some(there) if there.on_delete != wanted => self.add(
+                key,
+                format!("{name} has ON DELETE {} in the database, {wanted} in the file", there.on_delete),
+                Means::Wrong {
+                    remedy: format!("write on_delete as the database has it, or make {} anew", table.sql_name),
+                },
+            ),
+            Some(_) => {}
+        }
+    }
+
+    fn key(&mut self, table: &Table, live: &LiveTable) {
+        let names: Vec<&str> = table.key.iter().map(|index| table.columns[*index].name.as_str()).collect();
+        if is_unique(live, &names) {
+            return;
+        }
+        // A missing column that is the key's brings no index of its own.
+        let key = format!("{}.key", key_of("tables", &table.name));
+        let steps = vec![Step { key: key.clone(), sql: self.unique_index(table, &table.key) }];
+        let message =
+            format!("the key ({}) of {} is not unique in the database", names.join(", "), table.sql_name);
+        self.add(key, message, Means::Missing { steps, harm: Harm::Wrong });
+    }
+
+    fn index(&mut self, table: &Table, number: usize, index: &Index, live: &LiveTable) {
+        let names: Vec<&str> =
+            index.columns.iter().map(|column| table.columns[*column].name.as_str()).collect();
+        let is_there = live.indexes.iter().any(|there| {
+            (there.unique || !index.unique)
+                && are_columns(&there.columns, &names)
+                && there.condition.as_deref().map(words) == index.condition.as_deref().map(words)
+        });
+        if is_there {
+            return;
+        }
+        let key = format!("{}.indexes[{number}]", key_of("tables", &table.name));
+        let sql = at_once(&create_index(table, index, &mut self.names));
+        let message = format!("the database has no such index: {sql}");
+        // SQLite's words about a condition are about that key.
+        let at = if index.condition.is_some() { format!("{key}.where") } else { key.clone() };
+        let harm = if index.unique { Harm::Wrong } else { Harm::Slow };
+        self.add(key, message, Means::Missing { steps: vec![Step { key: at, sql }], harm });
+    }
+
+    fn trigger(&mut self, table: &Table, column: &Column, live: &LiveTable) {
+        let key = column_key(table, column);
+        // Whatever its name: another table's may have been made first.
+        let is_same = |(name, there): &(String, String)| {
+            words(there) == words(&at_once(&create_trigger(table, column, name)))
+        };
+        if live.triggers.iter().any(is_same) {
+            return;
+        }
+        let name = trigger_name(table, column);
+        match live.triggers.iter().find(|(there, _)| there.eq_ignore_ascii_case(&name)) {
+            None => {
+                let name = self.names.take(name);
+                let sql = at_once(&create_trigger(table, column, &name));
+                let message =
+                    format!("the database has no trigger {name}, which sets {} on write", column.name);
+                let steps = vec![Step { key: key.clone(), sql }];
+                self.add(key, message, Means::Missing { steps, harm: Harm::Wrong });
+            }
+            Some(_) => {
+                let message = format!("the trigger {name} of the database is not the one of the file");
+                self.add(key, message, Means::Differs);
+            }
+        }
+    }
+
+    fn not_in_file(&mut self, table: &Table, live: &LiveTable) {
+        let key = key_of("tables", &table.name);
+        for there in &live.columns {
+            if table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&there.name)) {
+                continue;
+            }
+            let name = format!("{}.{}", table.sql_name, there.name);
+            let is_needed =
+                there.not_null && there.default.is_none() && there.key_position == 0 && !there.computed;
+            if is_needed && table.access.create {
+                self.add(
+                    format!("{key}.columns"),
+                    format!("{name} of the database is NOT NULL without a default, so no row can be created"),
+                    Means::Wrong { remedy: "declare the column, or leave `create` out of access".into() },
+                );
+            } else {
+                self.add(
+                    key.clone(),
+                    format!("the column {name}, which the file does not have"),
+                    Means::NotInFile,
+                );
+            }
+        }
+        if !live.strict {
+            let message = format!("{} is not STRICT, which SQLite cannot change", table.sql_name);
+            self.add(key, message, Means::NotInFile);
+        }
+    }
+
+    fn unique_index(&mut self, table: &Table, columns: &[usize]) -> String {
+        let index = Index { columns: columns.to_vec(), unique: true, condition: None };
+        at_once(&create_index(table, &index, &mut self.names))
+    }
+}
+
+/// Under the lock nobody else makes it, and a name that is taken is a fault.
+fn at_once(sql: &str) -> String {
+    sql.replacen(" IF NOT EXISTS", "", 1)
+}
+
+fn on_write(table: &Table) -> impl Iterator<Item = &Column> {
+    table.columns.iter().filter(|column| column.generated == Some(Generated::OnWrite))
+}
+
+fn column_key(table: &Table, column: &Column) -> String {
+    key_of(&format!("{}.columns", key_of("tables", &table.name)), &column.name)
+}
+
+fn position(table: &Table, column: &Column) -> usize {
+    table.columns.iter().position(|other| other.name == column.name).unwrap_or(0)
+}
+
+fn column_of<'a>(live: &'a LiveTable, name: &str) -> Option<&'a LiveColumn> {
+    live.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+}
+
+fn are_columns(there: &[Option<String>], names: &[&str]) -> bool {
+    there.len() == names.len()
+        && there
+            .iter()
+            .zip(names)
+            .all(|(there, name)| there.as_deref().is_some_and(|there| there.eq_ignore_ascii_case(name)))
+}
+
+/// Whether no two rows agree in these columns, whatever their order.
+fn is_unique(live: &LiveTable, names: &[&str]) -> bool {
+    let is_among = |name: &str| names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name));
+    let key: Vec<_> = live.columns.iter().filter(|column| column.key_position > 0).collect();
+    let by_key =
+        !key.is_empty() && key.len() <= names.len() && key.iter().all(|column| is_among(&column.name));
+    by_key
+        || live.indexes.iter().any(|index| {
+            index.unique
+                && index.condition.is_none()
+                && index.columns.iter().all(|name| name.as_deref().is_some_and(is_among))
+        })
+}
+
+fn shown_type(column: &LiveColumn) -> &str {
+    if column.declared_type.is_empty() { "of no type" } else { &column.declared_type }
+}
+
+/// Whether a column of that declared type gives back what is stored of a kind of value
+/// (<https://www.sqlite.org/datatype3.html#determination_of_column_affinity>).
+fn holds(kind: Type, declared: &str, strict: bool) -> bool {
+    let declared = declared.to_ascii_uppercase();
+    let wanted = storage(kind);
+    if strict {
+        let same = if declared == "INT" { "INTEGER" } else { &declared };
+        return same == "ANY" || same == wanted;
+    }
+    let has = |words: &[&str]| words.iter().any(|word| declared.contains(word));
+    let affinity = match () {
+        () if has(&["INT"]) => "INTEGER",
+        () if has(&["CHAR", "CLOB", "TEXT"]) => "TEXT",
+        () if has(&["BLOB"]) || declared.is_empty() => return true,
+        () if has(&["REAL", "FLOA", "DOUB"]) => "REAL",
+        () => "NUMERIC",
+    };
+    match (wanted, affinity) {
+        // Bytes are never converted.
+        ("BLOB", _) | ("INTEGER" | "REAL", "NUMERIC") => true,
+        // No such text looks like a number, so it stays as it is.
+        ("TEXT", "NUMERIC") => matches!(kind, Type::Timestamp | Type::Date | Type::Uuid),
+        _ => wanted == affinity,
+    }
+}
+
+/// Without the parentheses around it.
+fn bare_expression(sql: &str) -> String {
+    let sql = sql.trim();
+    words(sql.strip_prefix('(').and_then(|sql| sql.strip_suffix(')')).unwrap_or(sql))
+}
+
+/// With single spaces.
+fn words(sql: &str) -> String {
+    sql.split_whitespace().collect::<Vec<_>>().join(" ")
+}

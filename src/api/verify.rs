@@ -1,0 +1,255 @@
+//! The plan against a schema: what keeps it from being served, what is worth knowing, and what each operation reads and writes.
+//! `serve` and `check` both ask here, so that what one accepts the other does not refuse.
+//!
+//! Statements are compiled against a copy of the live schema in memory to which everything that is missing was added: a
+//! missing column is one fault, not one for each statement that names it.
+
+mod advice;
+mod endpoints;
+mod touched;
+
+#[cfg(test)]
+mod tests;
+
+use crate::config::plan::{EndpointKind, Plan, Table};
+use crate::config::{Fault, key_of};
+use ringmill_sqlite::{Compiled, Compiler, Schema};
+
+use super::schema::{Difference, Harm, Means, Step, differences, steps};
+use super::sql::quote;
+use super::{Api, Kind};
+
+pub use touched::{TableRef, Tag, Touched};
+
+/// What a plan comes to on a database.
+#[derive(Debug)]
+pub struct Verified {
+    /// To be served if there is no fault.
+    pub api: Api,
+    /// In the order of files and lines.
+    pub faults: Vec<Fault>,
+    /// What hinders nothing: missing indexes, differences that no answer shows.
+    pub notes: Vec<Fault>,
+    /// Tables that `serve` makes at start.
+    pub made_at_start: Vec<String>,
+}
+
+/// How much is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Faults.
+    Faults,
+    /// Notes too, which takes many looks at how statements would be run.
+    Notes,
+}
+
+const MIGRATE: &str = "`ringmill migrate` adds it";
+
+/// Compares the plan with a schema and compiles every statement against it.
+///
+/// # Errors
+/// In words, if there is no memory for a copy of the schema.
+pub fn verify(plan: &Plan, live: &Schema, depth: Depth) -> Result<Verified, String> {
+    let compiler = Compiler::copy_of(live).map_err(|error| format!("cannot copy the schema: {error:?}"))?;
+    let columns = |sql: &str| compiler.compile(sql).ok().map(|compiled| compiled.columns);
+    let mut findings = Findings { plan, faults: Vec::new(), notes: Vec::new(), made_at_start: Vec::new() };
+
+    let differences = differences(plan, live);
+    findings.faults = refused(plan, &compiler, &steps(plan, &differences));
+    // What cannot be added is one fault, and no other because of it.
+    for table in &plan.tables {
+        add_for_compiling(&compiler, table, &differences);
+    }
+    differences.iter().for_each(|difference| findings.difference(difference));
+
+    let mut api = Api::with_columns(plan, &columns);
+    for index in 0..api.operations.len() {
+        let kind = api.operations[index].kind;
+        let mut sound: Vec<Compiled> = Vec::new();
+        for sql in api.statements_of(kind) {
+            match compiler.compile(sql) {
+                Ok(compiled) => sound.push(compiled),
+                Err(words) => findings.refused(&api, index, sql, &words),
+            }
+        }
+        api.operations[index].terms.touched = touched::touched(plan, live, &sound);
+    }
+    endpoints::check(&mut findings, &mut api, &compiler);
+    if depth == Depth::Notes {
+        advice::advise(&mut findings, &api, &compiler, live);
+    }
+
+    let Findings { mut faults, mut notes, made_at_start, .. } = findings;
+    plan.places.sort(&mut faults);
+    plan.places.sort(&mut notes);
+    Ok(Verified { api, faults, notes, made_at_start })
+}
+
+/// What `migrate` runs on a database of this schema, in order.
+///
+/// # Errors
+/// What is declared and cannot be added, in the order of files and lines.
+pub fn migration(plan: &Plan, live: &Schema) -> Result<Vec<String>, Vec<Fault>> {
+    let differences = differences(plan, live);
+    let steps = steps(plan, &differences);
+    let cannot = differences.iter().filter_map(|difference| match &difference.means {
+        Means::CannotAdd { remedy } => {
+            Some(plan.places.fault(&difference.key, &difference.message, remedy.as_str()))
+        }
+        _ => None,
+    });
+    let mut faults: Vec<Fault> = cannot.collect();
+    match Compiler::copy_of(live) {
+        Ok(compiler) => faults.extend(refused(plan, &compiler, &steps)),
+        Err(error) => {
+            faults.push(plan.places.fault("database", format!("cannot copy the schema: {error:?}"), ""));
+        }
+    }
+    plan.places.sort(&mut faults);
+    if faults.is_empty() { Ok(steps.into_iter().map(|step| step.sql).collect()) } else { Err(faults) }
+}
+
+/// Runs the steps in a copy of the schema; faults of those that SQLite refuses.
+fn refused(plan: &Plan, compiler: &Compiler, steps: &[Step]) -> Vec<Fault> {
+    let refused = steps.iter().filter_map(|step| {
+        let words = compiler.change(&step.sql).err()?;
+        let remedy = format!("mend it; the statement is: {}", step.sql);
+        Some(plan.places.fault(&step.key, words, remedy))
+    });
+    refused.collect()
+}
+
+/// Adds what cannot be added, without its rules.
+fn add_for_compiling(compiler: &Compiler, table: &Table, differences: &[Difference]) {
+    for column in &table.columns {
+        let key = key_of(&format!("{}.columns", key_of("tables", &table.name)), &column.name);
+        let is_it = |difference: &&Difference| {
+            difference.key == key && matches!(difference.means, Means::CannotAdd { .. })
+        };
+        if differences.iter().any(|difference| is_it(&difference)) {
+            // Should it fail too, statements say so.
+            let _ = compiler.change(&format!(
+                "ALTER TABLE {} ADD COLUMN {}",
+                quote(&table.sql_name),
+                quote(&column.name)
+            ));
+        }
+    }
+}
+
+struct Findings<'a> {
+    plan: &'a Plan,
+    faults: Vec<Fault>,
+    notes: Vec<Fault>,
+    made_at_start: Vec<String>,
+}
+
+impl Findings<'_> {
+    fn fault(&mut self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
+        let fault = self.plan.places.fault(key, message, remedy);
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+    }
+
+    fn note(&mut self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
+        let note = self.plan.places.fault(key, message, remedy);
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    fn difference(&mut self, difference: &Difference) {
+        let (key, message) = (&difference.key, &difference.message);
+        match &difference.means {
+            Means::MissingTable(_) if self.plan.database.create_missing => {
+                let table = self.plan.tables.iter().find(|table| key_of("tables", &table.name) == *key);
+                self.made_at_start.extend(table.map(|table| table.sql_name.clone()));
+            }
+            Means::MissingTable(_) => {
+                self.fault(
+                    key,
+                    message,
+                    "`ringmill migrate` makes it, or set database.create_missing = true",
+                );
+            }
+            Means::Missing { harm: Harm::Wrong, steps } => {
+                let statements: Vec<_> = steps.iter().map(|step| step.sql.as_str()).collect();
+                let shown = match statements.as_slice() {
+                    [sql] if message.ends_with(*sql) => String::new(),
+                    _ => format!(": {}", statements.join("; ")),
+                };
+                self.fault(key, message, format!("{MIGRATE}{shown}"));
+            }
+            Means::Missing { harm: Harm::Slow, .. } => self.note(key, message, MIGRATE),
+            Means::CannotAdd { remedy } | Means::Wrong { remedy } => {
+                self.fault(key, message, remedy.as_str());
+            }
+            Means::Differs => {
+                self.note(key, message, "nothing changes it; declare it as it is, or make the table anew");
+            }
+            Means::NotInFile => {}
+        }
+    }
+
+    /// The table's or the endpoint's key.
+    fn key_of_operation(&self, api: &Api, kind: Kind) -> String {
+        match kind {
+            Kind::List(table)
+            | Kind::Get(table)
+            | Kind::Create(table)
+            | Kind::Put(table)
+            | Kind::Patch(table)
+            | Kind::Delete(table) => key_of("tables", &self.plan.tables[table].name),
+            Kind::Sql(statement) => self.endpoint_key(api.endpoint_of_statement(self.plan, statement)),
+            Kind::Constant(_) | Kind::Echo => "endpoints".to_owned(),
+        }
+    }
+
+    fn endpoint_key(&self, endpoint: usize) -> String {
+        key_of("endpoints", &self.plan.endpoints[endpoint].name)
+    }
+
+    /// The key of an endpoint that has its statement.
+    fn sql_key(&self, endpoint: &str) -> String {
+        let inline = format!("{endpoint}.sql");
+        if self.plan.places.has(&inline) { inline } else { format!("{endpoint}.sql_file") }
+    }
+
+    fn refused(&mut self, api: &Api, operation: usize, sql: &str, words: &str) {
+        let kind = api.operations[operation].kind;
+        let key = self.key_of_operation(api, kind);
+        let place = api.routes().iter().find_map(|route| {
+            let is_it =
+                |method: &&ringmill_http1::Method| route.by_method[**method as usize] == Some(operation);
+            let method = route.methods.iter().find(is_it)?;
+            Some(format!("{} {}", method.as_str(), route.path))
+        });
+        let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+        match kind {
+            Kind::Sql(_) => {
+                let at = self.sql_key(&key);
+                self.fault(
+                    &at,
+                    format!("{words}{place}"),
+                    "mend the statement, or declare the table or column it needs",
+                );
+            }
+            _ => self.fault(
+                &key,
+                format!("{words}{place}; the statement is: {sql}"),
+                "bring the table of the database into line with the file",
+            ),
+        }
+    }
+}
+
+impl Api {
+    /// Index into the plan's endpoints.
+    fn endpoint_of_statement(&self, plan: &Plan, statement: usize) -> usize {
+        let is_sql = |(_, endpoint): &(usize, &crate::config::plan::Endpoint)| {
+            matches!(endpoint.kind, EndpointKind::Sql(_))
+        };
+        plan.endpoints.iter().enumerate().filter(is_sql).nth(statement).map_or(0, |(index, _)| index)
+    }
+}

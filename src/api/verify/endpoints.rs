@@ -1,0 +1,150 @@
+//! SQL endpoints: whether what their keys say fits the statement.
+
+use crate::config::key_of;
+use crate::config::plan::{EndpointKind, Shape, SqlEndpoint, Template};
+use ringmill_sqlite::{Compiled, Compiler};
+
+use super::Findings;
+use super::touched::{TableRef, Tag, overridden, tag, written};
+use crate::api::{Api, Kind};
+
+pub(super) fn check(findings: &mut Findings<'_>, api: &mut Api, compiler: &Compiler) {
+    let plan = findings.plan;
+    for index in 0..api.operations.len() {
+        let Kind::Sql(statement) = api.operations[index].kind else { continue };
+        let endpoint = &plan.endpoints[api.endpoint_of_statement(plan, statement)];
+        let EndpointKind::Sql(sql) = &endpoint.kind else { continue };
+        let key = key_of("endpoints", &endpoint.name);
+        let compiled = &api.statements[statement];
+        let Ok(asked) = compiler.compile(&compiled.statement) else { continue };
+        check_columns(findings, &key, sql, &asked);
+        let is_shown = |name: &&str| sql.reply.as_ref().is_some_and(|reply| shows(reply, name));
+        for name in compiled.unused_parameters().filter(|name| !is_shown(name)) {
+            let at = format!("{key}.params.{name}");
+            if plan.places.has(&at) {
+                let message = format!("${name} is declared, but the statement does not use it");
+                findings.note(&at, message, "use it, or remove it");
+            } else {
+                let message = format!("the statement does not use ${name} of the path");
+                findings.note(&format!("{key}.path"), message, "use it, or take a path without it");
+            }
+        }
+        let touched = &mut api.operations[index].terms.touched;
+        let (reads, writes) = written(&endpoint.kind);
+        if endpoint.cache.is_some() && !touched.writes.is_empty() {
+            findings.fault(
+                &format!("{key}.cache"),
+                "what writes is never cached",
+                "remove cache, or write a statement that reads only",
+            );
+        }
+        if let Some(reads) = reads {
+            compare(findings, &format!("{key}.reads"), "reads", &touched.reads, reads);
+            touched.reads = overridden(plan, &touched.reads, reads);
+        }
+        if let Some(writes) = writes {
+            compare(findings, &format!("{key}.writes"), "writes", &touched.writes, writes);
+            touched.writes = overridden(plan, &touched.writes, writes);
+        }
+    }
+}
+
+/// The file may be finer than the database, but leave no table out.
+fn compare(findings: &mut Findings<'_>, key: &str, verb: &str, asked: &[Tag], written: &[String]) {
+    let plan = findings.plan;
+    let told: Vec<TableRef> =
+        written.iter().filter_map(|text| tag(plan, text)).map(|tag| tag.table).collect();
+    for table in asked.iter().map(|tag| &tag.table) {
+        if let TableRef::Declared(index) = table
+            && !told.contains(table)
+        {
+            let name = &plan.tables[*index].name;
+            findings.fault(
+                key,
+                format!("the statement {verb} {name} too, with its triggers and cascades"),
+                format!("add \"{name}\", or leave {verb} out: it is asked of the database"),
+            );
+        }
+    }
+    for table in told.iter().filter(|table| asked.iter().all(|tag| tag.table != **table)) {
+        let name = table.name(plan);
+        findings.note(key, format!("the statement never {verb} {name}"), format!("remove \"{name}\""));
+    }
+}
+
+fn check_columns(findings: &mut Findings<'_>, key: &str, sql: &SqlEndpoint, asked: &Compiled) {
+    let names = &asked.columns;
+    let shown = || if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    if sql.shape == Shape::Value && names.len() > 1 {
+        findings.fault(
+            &format!("{key}.shape"),
+            format!("a value is one column; the statement returns {}: {}", names.len(), shown()),
+            "return one column, or take shape = \"row\"",
+        );
+    }
+    if sql.shape != Shape::Value {
+        for (index, name) in names.iter().enumerate() {
+            if names[..index].contains(name) {
+                let at = findings.sql_key(key);
+                findings.fault(
+                    &at,
+                    format!("the result has two columns {name}"),
+                    "name one of them otherwise, with AS",
+                );
+            }
+        }
+    }
+    for (name, _) in sql.columns.iter().filter(|(name, _)| !names.contains(name)) {
+        let at = key_of(&format!("{key}.columns"), name);
+        findings.fault(&at, "names no column that the statement returns", format!("it returns {}", shown()));
+    }
+    for (index, text) in sql.order.iter().enumerate() {
+        let name = text.split('.').next().unwrap_or(text);
+        if !names.iter().any(|known| known == name) {
+            let at = format!("{key}.order[{index}]");
+            findings.fault(
+                &at,
+                format!("{name} is no column that the statement returns"),
+                format!("it returns {}", shown()),
+            );
+        }
+    }
+    if let Some(reply) = &sql.reply {
+        check_reply(findings, format!("{key}.reply"), reply, names);
+    }
+}
+
+fn check_reply(findings: &mut Findings<'_>, key: String, reply: &Template, names: &[String]) {
+    match reply {
+        Template::RowColumn(name) if !names.contains(name) => {
+            let remedy = match names {
+                [] => "it returns nothing: add RETURNING".to_owned(),
+                names => format!("it returns {}", names.join(", ")),
+            };
+            findings.fault(
+                &key,
+                format!("\"@row.{name}\" names no column that the statement returns"),
+                remedy,
+            );
+        }
+        Template::Object(entries) => {
+            entries.iter().for_each(|(name, inner)| check_reply(findings, key_of(&key, name), inner, names));
+        }
+        Template::Array(items) => {
+            let numbered = items.iter().enumerate();
+            numbered
+                .for_each(|(index, inner)| check_reply(findings, format!("{key}[{index}]"), inner, names));
+        }
+        _ => {}
+    }
+}
+
+/// Whether a parameter stands in a reply.
+fn shows(reply: &Template, name: &str) -> bool {
+    match reply {
+        Template::Parameter(shown) => shown == name,
+        Template::Object(entries) => entries.iter().any(|(_, inner)| shows(inner, name)),
+        Template::Array(items) => items.iter().any(|inner| shows(inner, name)),
+        _ => false,
+    }
+}

@@ -1,0 +1,165 @@
+//! `ringmill check`: what the file comes to on the live database, and everything that is wrong with it. Nothing is made or
+//! changed.
+
+use super::database::{data_flag, live_schema};
+use super::{Configuration, Failure, plan, say};
+use crate::api::{Api, Depth, Tag, Terms, Touched, verify};
+use crate::config::plan::{Algorithm, CacheRule, Caller, Plan, Rate, RateLimit, Source};
+use crate::config::{Fault, show_duration};
+use ringmill_http1::Method;
+use std::process::ExitCode;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    configuration: Configuration,
+    /// Folder of the embedded database [server.data, default: data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let plan = plan(&arguments.configuration, data_flag(arguments.data.as_ref()))?;
+    let database = &plan.database.sqlite;
+    let live = live_schema(database)?;
+    let verified = verify(&plan, &live.clone().unwrap_or_default(), Depth::Notes)?;
+
+    say!(
+        "{} on sqlite, {}{}",
+        source(&plan),
+        database.display(),
+        if live.is_none() { ", which is not there yet" } else { "" }
+    );
+    for table in &verified.made_at_start {
+        say!("makes the table {table} at start");
+    }
+    if let Some(sentence) = plan.no_effect_yet() {
+        say!("{sentence}");
+    }
+    let statements = print_routes(&plan, &verified.api);
+    print_notes(&verified.notes);
+    if !verified.faults.is_empty() {
+        return Err(Failure::Faults(verified.faults));
+    }
+    let notes = match verified.notes.len() {
+        0 => String::new(),
+        count => format!(", {}", counted(count, "note")),
+    };
+    let routes = counted(verified.api.routes().len(), "route");
+    say!("no fault in {}: {routes}, {}{notes}", source(&plan), counted(statements, "statement"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+fn source(plan: &Plan) -> String {
+    match &plan.source {
+        Source::BuiltIn => "the built-in API".to_owned(),
+        Source::File(path) => path.display().to_string(),
+    }
+}
+
+fn print_notes(notes: &[Fault]) {
+    if !notes.is_empty() {
+        say!("");
+    }
+    for note in notes {
+        say!("note: {note}");
+    }
+}
+
+/// How many statements there are.
+fn print_routes(plan: &Plan, api: &Api) -> usize {
+    let mut statements = 0;
+    for (index, route) in api.routes().iter().enumerate() {
+        for &method in &route.methods {
+            // GET speaks for HEAD; OPTIONS has no operation.
+            let Some(terms) = api.terms(index, method).filter(|_| method != Method::Head) else { continue };
+            let head = if method == Method::Get { ", HEAD" } else { "" };
+            say!("");
+            say!("{}{head} {}", method.as_str(), route.path);
+            for sql in api.statements(index, method) {
+                statements += 1;
+                let lines: Vec<_> = sql.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+                print("sql", &lines.join(" "));
+            }
+            print_terms(plan, terms);
+        }
+    }
+    statements
+}
+
+fn print(name: &str, text: &str) {
+    say!("  {name:<8}{text}");
+}
+
+fn print_terms(plan: &Plan, terms: &Terms) {
+    let Touched { reads, writes } = &terms.touched;
+    for (name, tags) in [("reads", reads), ("writes", writes)] {
+        if !tags.is_empty() {
+            let tags: Vec<_> = tags.iter().map(|tag| shown_tag(plan, tag)).collect();
+            print(name, &tags.join(", "));
+        }
+    }
+    for policy in &terms.policies {
+        print("limit", &shown_limit(&plan.rate_limits[*policy]));
+    }
+    if let Some(rule) = &terms.cache {
+        print("cache", &shown_cache(rule));
+    }
+    if let Some(timeout) = terms.timeout {
+        print("timeout", &show_duration(timeout));
+    }
+}
+
+fn shown_tag(plan: &Plan, tag: &Tag) -> String {
+    let name = tag.table.name(plan);
+    match &tag.rows {
+        Some(rows) => format!("{name}/{rows}"),
+        None => name.to_owned(),
+    }
+}
+
+/// `read: token bucket, 1000/min, burst 1000, by header:x-api-key, ip`
+fn shown_limit(policy: &RateLimit) -> String {
+    let algorithm = match policy.algorithm {
+        Algorithm::FixedWindow => "fixed window".to_owned(),
+        Algorithm::SlidingWindow => "sliding window".to_owned(),
+        Algorithm::TokenBucket => format!("token bucket, burst {}", policy.burst),
+    };
+    let by = policy.by.iter().map(|caller| match caller {
+        Caller::Header(name) => format!("header:{name}"),
+        Caller::Ip => "ip".to_owned(),
+    });
+    let by: Vec<_> = by.collect();
+    let tiers = match policy.tiers.len() {
+        0 => String::new(),
+        count => format!(", {}", counted(count, "tier")),
+    };
+    format!("{}: {}, {algorithm}, by {}{tiers}", policy.name, shown_rate(policy.rate), by.join(", "))
+}
+
+fn shown_rate(rate: Rate) -> String {
+    let unit = match rate.per.as_secs() {
+        1 => "s",
+        60 => "min",
+        3600 => "h",
+        _ => "d",
+    };
+    format!("{}/{unit}", rate.count)
+}
+
+fn shown_cache(rule: &CacheRule) -> String {
+    let named = [
+        ("ttl", rule.ttl),
+        ("stale_while_revalidate", rule.stale_while_revalidate),
+        ("stale_if_error", rule.stale_if_error),
+        ("negative_ttl", rule.negative_ttl),
+        ("browser_ttl", rule.browser_ttl),
+        ("cdn_ttl", rule.cdn_ttl),
+    ];
+    let parts: Vec<_> = named.iter().map(|(name, time)| format!("{name} {}", show_duration(*time))).collect();
+    parts.join(", ")
+}
