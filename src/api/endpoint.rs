@@ -217,7 +217,7 @@ impl SqlEndpoint {
         }
     }
 
-    /// A constraint that refused the statement: of the columns only the parameters' names are known here. `values` are the
+    /// A constraint or a value that refused the statement: of the columns only the parameters' names are known here. `values` are the
     /// parameters', if one of them may refer to a row that does not exist.
     pub(super) fn blame(&self, blame: Blame, values: &[Value]) -> Answer {
         let cause = blame.cause();
@@ -253,6 +253,13 @@ impl SqlEndpoint {
             }
             Blame::Constraint { detail } => {
                 add(refuse::constraint_name(&detail), words::NOT_ALLOWED);
+                invalid(&faults)
+            }
+            // Which of them is to blame is told if there is but one.
+            Blame::Value { .. } | Blame::ValueTooLarge => {
+                if let [parameter] = self.used.as_slice() {
+                    faults.add(&self.parameters[*parameter].name, words::NOT_ALLOWED);
+                }
                 invalid(&faults)
             }
         };

@@ -75,6 +75,8 @@ pub(super) fn blame(error: Error) -> Result<Blame, Box<Answer>> {
         Error::ForeignKey => return Ok(Blame::Reference),
         Error::NotNull { column } => return Ok(Blame::Missing { column }),
         Error::Constraint { detail } => return Ok(Blame::Constraint { detail }),
+        Error::Value { detail } => return Ok(Blame::Value { detail }),
+        Error::ValueTooLarge => return Ok(Blame::ValueTooLarge),
         Error::Timeout => unavailable("the statement ran longer than its timeout"),
         Error::Crowded => {
             unavailable("too many large answers are on their way to clients that have not taken them")
@@ -89,13 +91,24 @@ pub(super) fn blame(error: Error) -> Result<Blame, Box<Answer>> {
     }))
 }
 
-/// A constraint that refused what was sent; columns as `table.column`.
+/// What refused what was sent, mostly a constraint; columns as `table.column`.
 #[derive(Debug)]
 pub(super) enum Blame {
-    Taken { columns: Vec<String> },
+    Taken {
+        columns: Vec<String>,
+    },
     Reference,
-    Missing { column: String },
-    Constraint { detail: String },
+    Missing {
+        column: String,
+    },
+    Constraint {
+        detail: String,
+    },
+    /// The statement is sound, but not with these values.
+    Value {
+        detail: String,
+    },
+    ValueTooLarge,
 }
 
 impl Blame {
@@ -105,7 +118,8 @@ impl Blame {
             Blame::Taken { columns } => format!("unique constraint on {}", columns.join(", ")),
             Blame::Reference => "foreign key constraint".to_owned(),
             Blame::Missing { column } => format!("{column} is NOT NULL"),
-            Blame::Constraint { detail } => detail.clone(),
+            Blame::Constraint { detail } | Blame::Value { detail } => detail.clone(),
+            Blame::ValueTooLarge => "a value of more than 16 MiB".to_owned(),
         }
     }
 }

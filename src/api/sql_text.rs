@@ -98,10 +98,34 @@ pub(super) enum Verb {
 pub(super) fn verb(sql: &str) -> Verb {
     let tokens = tokens(sql);
     match main_verb(&tokens).map(|index| tokens[index]) {
-        Some(token) if token.is_any(&["SELECT", "VALUES", "EXPLAIN"]) => Verb::Read,
+        Some(token) if token.is_any(&["SELECT", "VALUES"]) => Verb::Read,
         Some(token) if token.is("DELETE") => Verb::Delete,
         _ => Verb::Write,
     }
+}
+
+/// The first word of a statement that does something else than to read or write rows, in capitals.
+pub(super) fn other_verb(sql: &str) -> Option<String> {
+    const OTHER: &[&str] = &[
+        "ALTER",
+        "ANALYZE",
+        "ATTACH",
+        "BEGIN",
+        "COMMIT",
+        "CREATE",
+        "DETACH",
+        "DROP",
+        "END",
+        "EXPLAIN",
+        "PRAGMA",
+        "REINDEX",
+        "RELEASE",
+        "ROLLBACK",
+        "SAVEPOINT",
+        "VACUUM",
+    ];
+    let first = tokens(sql).into_iter().find(|token| !token.is_symbol(";"))?;
+    first.is_any(OTHER).then(|| first.text.to_ascii_uppercase())
 }
 
 /// The columns of the statement's result; `None` if they can't be told.

@@ -226,6 +226,8 @@ impl Table {
                 }
                 self.invalid(&faults)
             }
+            // By an index or a trigger of the database's own, on an expression that this value makes no sense to.
+            Blame::Value { .. } | Blame::ValueTooLarge => self.invalid(&faults),
         };
         answer.with_cause(cause)
     }

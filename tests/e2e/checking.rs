@@ -92,6 +92,60 @@ const THINGS_TABLE: &str = "CREATE TABLE things (id INTEGER PRIMARY KEY AUTOINCR
     name TEXT NOT NULL CONSTRAINT \"name\" CHECK (length(\"name\") <= 9)) STRICT";
 
 #[test]
+fn endpoints_that_are_no_reading_or_writing_of_rows() {
+    let endpoint =
+        |sql: &str| format!("{THINGS}[endpoints.a]\npath = \"/a\"\nmethods = [\"POST\"]\nsql = \"{sql}\"\n");
+    for (verb, sql) in [
+        ("CREATE", "CREATE TABLE x (v)"),
+        ("DROP", "-- gone\\nDROP TABLE things"),
+        ("ALTER", "alter table things add column v"),
+        ("ANALYZE", "ANALYZE"),
+        ("REINDEX", "/* all */ REINDEX"),
+        ("VACUUM", "VACUUM"),
+        ("EXPLAIN", "EXPLAIN SELECT 1"),
+        ("EXPLAIN", "EXPLAIN QUERY PLAN DELETE FROM things"),
+        ("PRAGMA", "PRAGMA table_info(things)"),
+        ("ATTACH", "ATTACH 'x' AS y"),
+        ("BEGIN", "BEGIN"),
+    ] {
+        let fault = format!(
+            "ringmill.toml:10: endpoints.a.sql: {verb} neither reads nor writes rows, which is all that an endpoint may do; \
+             write SELECT, INSERT, UPDATE, DELETE or REPLACE; the schema is changed by `ringmill migrate`"
+        );
+        check_faults(&endpoint(sql), &[], &[&fault]);
+    }
+    for name in ["pragma_database_list", "pragma_table_info('things')", "PRAGMA_compile_options"] {
+        let shown = name.split('(').next().unwrap_or(name);
+        let fault = format!(
+            "ringmill.toml:10: endpoints.a.sql: {shown} is a setting of the database, not a table: an endpoint may only read and \
+             write rows; read tables and views"
+        );
+        check_faults(&endpoint(&format!("SELECT * FROM {name}")), &[], &[&fault]);
+    }
+    let table = "CREATE TABLE pragma_table (v TEXT)";
+    check_notes(&endpoint("SELECT v FROM pragma_table"), &[table], &[]);
+}
+
+#[test]
+fn a_get_that_writes() {
+    let fault = |at: &str| {
+        format!(
+            "ringmill.toml:{at}: the statement writes, and GET (with HEAD, which comes with it) must not; write methods = \
+             [\"POST\"], or others of PUT, PATCH, DELETE"
+        )
+    };
+    let endpoint =
+        |more: &str, sql: &str| format!("{THINGS}[endpoints.a]\npath = \"/a\"\n{more}sql = \"{sql}\"\n");
+    let delete = "DELETE FROM things";
+    check_faults(&endpoint("", delete), &[], &[&fault("9: endpoints.a.sql")]);
+    let with = "WITH old AS (SELECT 1 AS id) DELETE FROM things WHERE id IN (SELECT id FROM old)";
+    check_faults(&endpoint("", with), &[], &[&fault("9: endpoints.a.sql")]);
+    check_faults(&endpoint("methods = [\"POST\", \"get\"]\n", delete), &[], &[&fault("10: endpoints.a.sql")]);
+    check_notes(&endpoint("methods = [\"POST\"]\n", delete), &[], &[]);
+    check_notes(&endpoint("methods = [\"POST\", \"GET\"]\n", "SELECT id FROM things"), &[], &[]);
+}
+
+#[test]
 fn everything_is_printed() {
     let file = r#"[rate_limits.slow]
 algorithm = "token_bucket"
@@ -235,6 +289,7 @@ fn what_does_not_fit_an_endpoint_s_statement() {
         &endpoint("sql = \"DELETE FROM things WHERE id = $id\"\ncache = true"),
         &[],
         &[
+            "ringmill.toml:9: endpoints.a.sql: the statement writes, and GET (with HEAD, which comes with it) must not; write methods = [\"POST\"], or others of PUT, PATCH, DELETE",
             "ringmill.toml:10: endpoints.a.cache: what writes is never cached; remove cache, or write a statement that reads only",
         ],
     );

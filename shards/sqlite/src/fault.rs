@@ -16,6 +16,20 @@ pub(crate) fn error(error: rusqlite::Error) -> Error {
     }
 }
 
+/// What it means that values could not be bound to a sound statement, or that it failed with them: SQLite has one code for all that a
+/// function, an operator or a virtual table refuses, and what it refused then was a value.
+#[cold]
+pub(crate) fn of_step(error: rusqlite::Error) -> Error {
+    let family = extended_code(&error) & 0xff;
+    match self::error(error) {
+        Error::Statement { detail } if matches!(family, ffi::SQLITE_ERROR | ffi::SQLITE_MISMATCH) => {
+            Error::Value { detail }
+        }
+        Error::TooLarge => Error::ValueTooLarge,
+        other => other,
+    }
+}
+
 impl Error {
     /// Whether the database's file is at fault, rather than the job.
     pub(crate) fn is_of_the_file(&self) -> bool {
@@ -28,6 +42,7 @@ impl Error {
             Error::Unavailable { detail }
             | Error::Damaged { detail }
             | Error::Statement { detail }
+            | Error::Value { detail }
             | Error::Constraint { detail }
             | Error::OutcomeUnknown { detail } => detail.clone(),
             other => format!("{other:?}"),
@@ -46,7 +61,9 @@ fn by_code(extended_code: i32, message: String) -> Error {
         ffi::SQLITE_CONSTRAINT => constraint(extended_code, message),
         ffi::SQLITE_INTERRUPT => Error::Timeout,
         ffi::SQLITE_TOOBIG => Error::TooLarge,
-        ffi::SQLITE_AUTH => Error::Statement { detail: format!("not allowed in a job: {message}") },
+        ffi::SQLITE_AUTH => {
+            Error::Statement { detail: format!("the statement does more than read or write rows: {message}") }
+        }
         ffi::SQLITE_CORRUPT => Error::Damaged {
             detail: format!(
                 "{message} (code {extended_code}): the file is damaged; restore a backup or try sqlite3's .recover"

@@ -106,6 +106,14 @@ pub enum Error {
     Timeout,
     /// The result was larger than `reply_bytes_max`; nothing was done.
     TooLarge,
+    /// A statement with parameters met, or made of them, a value longer than `value_bytes_max`; nothing was done.
+    ValueTooLarge,
+    /// A sound statement can't be run with these parameters: malformed JSON or a malformed full-text query in them, a
+    /// number that overflows, text where SQLite needs an integer. Nothing was done.
+    Value {
+        /// For the log.
+        detail: String,
+    },
     /// So many large replies are on their way to slow clients that this one has no room; nothing was done.
     Crowded,
     /// The store can't serve at the moment (busy, full disk, read-only file, I/O error); nothing was done.

@@ -222,14 +222,35 @@ impl Guard {
     }
 }
 
-/// What a job's SQL may not do: end our transaction, reach another file, change the connection's settings.
-/// Full-text tables ask for a few pragmas themselves.
+/// What a job's SQL may not do: end our transaction, reach another file, change the connection's settings or the schema.
+/// Full-text tables ask for a few pragmas themselves, and change no schema when rows are written.
 pub(crate) fn in_job(action: &AuthAction<'_>) -> Authorization {
     match action {
         AuthAction::Transaction { .. }
         | AuthAction::Savepoint { .. }
         | AuthAction::Attach { .. }
-        | AuthAction::Detach { .. } => Authorization::Deny,
+        | AuthAction::Detach { .. }
+        | AuthAction::CreateTable { .. }
+        | AuthAction::CreateTempTable { .. }
+        | AuthAction::CreateIndex { .. }
+        | AuthAction::CreateTempIndex { .. }
+        | AuthAction::CreateView { .. }
+        | AuthAction::CreateTempView { .. }
+        | AuthAction::CreateTrigger { .. }
+        | AuthAction::CreateTempTrigger { .. }
+        | AuthAction::CreateVtable { .. }
+        | AuthAction::DropTable { .. }
+        | AuthAction::DropTempTable { .. }
+        | AuthAction::DropIndex { .. }
+        | AuthAction::DropTempIndex { .. }
+        | AuthAction::DropView { .. }
+        | AuthAction::DropTempView { .. }
+        | AuthAction::DropTrigger { .. }
+        | AuthAction::DropTempTrigger { .. }
+        | AuthAction::DropVtable { .. }
+        | AuthAction::AlterTable { .. }
+        | AuthAction::Analyze { .. }
+        | AuthAction::Reindex { .. } => Authorization::Deny,
         AuthAction::Pragma { pragma_name, .. } => match *pragma_name {
             "data_version" | "table_info" | "table_xinfo" | "table_list" | "index_list" | "index_info"
             | "index_xinfo" | "foreign_key_list" => Authorization::Allow,

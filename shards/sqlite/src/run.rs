@@ -71,8 +71,9 @@ fn one(
     let changes_before = connection.total_changes();
     let mut reply = Rows { columns: prepared.column_count(), ..Rows::default() };
     let parameters = rusqlite::params_from_iter(statement.parameters.iter().map(Bound));
-    let mut rows = prepared.query(parameters).map_err(fault::error)?;
-    while let Some(row) = rows.next().map_err(fault::error)? {
+    let mut rows = prepared.query(parameters).map_err(fault::of_step)?;
+    let refused = |error| refused(connection, statement, error);
+    while let Some(row) = rows.next().map_err(refused)? {
         if reply.cells.is_empty() {
             // The schema may have changed since it was prepared; with its first row it is up to date.
             reply.columns = row.as_ref().column_count();
@@ -90,6 +91,16 @@ fn one(
         reply.changed = usize::try_from(connection.changes()).unwrap_or(usize::MAX);
     }
     Ok(reply)
+}
+
+/// Why a step failed. The schema may have changed under a kept statement, which SQLite then prepares anew within the step:
+/// whether that is what failed shows in preparing it once more.
+#[cold]
+fn refused(connection: &rusqlite::Connection, statement: &Statement, error: rusqlite::Error) -> Error {
+    if statement.parameters.is_empty() || connection.prepare(&statement.sql).is_err() {
+        return fault::error(error);
+    }
+    fault::of_step(error)
 }
 
 fn payload_bytes(cell: ValueRef<'_>) -> usize {

@@ -312,3 +312,39 @@ fn a_status_without_a_body() {
     let answer = served.check(Get, "/silent", "", 204, "");
     assert_eq!(answer.content_type, "");
 }
+
+#[test]
+fn values_that_the_statement_cannot_be_run_with() {
+    let served = Served::of(
+        r#"
+        [endpoints.path]
+        path = "/path"
+        sql = "SELECT json_extract('{\"a\":1}', $path) AS n"
+        params = { path = { type = "text" } }
+        [endpoints.page]
+        path = "/page"
+        sql = "SELECT 1 AS n LIMIT $most OFFSET $first"
+        params = { most = { type = "text" }, first = { type = "numeric", default = 0 } }
+        [endpoints.long]
+        path = "/long"
+        methods = ["POST"]
+        sql = "SELECT length(printf('%.*c', $length, 'x')) AS length"
+        params = { length = { type = "bigint" } }
+        [endpoints.always]
+        path = "/always"
+        sql = "SELECT abs(-9223372036854775807 - 1) AS n"
+        "#,
+    );
+    let refused =
+        |field: &str| format!(r#"{{"error":"Validation failed","errors":{{"{field}":["is not allowed"]}}}}"#);
+    served.check(Get, "/path?path=$.a", "", 200, r#"[{"n":1}]"#);
+    let answer = served.check(Get, "/path?path=a", "", 400, &refused("path"));
+    assert_eq!(answer.cause.as_deref(), Some("bad JSON path: 'a'"));
+    served.check(Get, "/page?most=1", "", 200, r#"[{"n":1}]"#);
+    // Which of two is to blame SQLite does not say.
+    served.check(Get, "/page?most=x", "", 400, r#"{"error":"Validation failed"}"#);
+    served.check(Get, "/page?most=1&first=0.5", "", 400, r#"{"error":"Validation failed"}"#);
+    served.check(Post, "/long", r#"{"length":9}"#, 200, r#"[{"length":9}]"#);
+    served.check(Post, "/long", r#"{"length":900000000}"#, 400, &refused("length"));
+    served.check(Get, "/always", "", 500, r#"{"error":"Internal server error"}"#);
+}

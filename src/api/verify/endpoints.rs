@@ -2,13 +2,57 @@
 
 use crate::config::key_of;
 use crate::config::plan::{EndpointKind, Shape, SqlEndpoint, Template};
-use ringmill_sqlite::{Compiled, Compiler};
+use ringmill_sqlite::{Compiled, Compiler, Schema};
 
 use super::Findings;
 use super::touched::{TableRef, Tag, overridden, tag, written};
-use crate::api::{Api, Kind};
+use crate::api::{Api, Kind, sql_text};
 
-pub(super) fn check(findings: &mut Findings<'_>, api: &mut Api, compiler: &Compiler) {
+/// Whether an operation is an endpoint whose statement cannot be served, be it sound SQL or not; a fault then.
+pub(super) fn is_no_statement_of_rows(findings: &mut Findings<'_>, api: &Api, kind: Kind) -> bool {
+    let Kind::Sql(statement) = kind else { return false };
+    let Some(verb) = sql_text::other_verb(&api.statements[statement].statement) else { return false };
+    let endpoint = findings.endpoint_key(api.endpoint_of_statement(findings.plan, statement));
+    let at = findings.sql_key(&endpoint);
+    findings.fault(
+        &at,
+        format!("{verb} neither reads nor writes rows, which is all that an endpoint may do"),
+        "write SELECT, INSERT, UPDATE, DELETE or REPLACE; the schema is changed by `ringmill migrate`",
+    );
+    true
+}
+
+/// `pragma_table_info` and its like, which are tables to a statement and pragmas when it runs. A table of that name is one.
+fn check_pragmas(findings: &mut Findings<'_>, key: &str, asked: &Compiled, live: &Schema) {
+    let is_pragma = |name: &&String| {
+        name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("pragma_")) && live.table(name).is_none()
+    };
+    if let Some(name) = asked.reads.iter().find(is_pragma) {
+        let at = findings.sql_key(key);
+        findings.fault(
+            &at,
+            format!(
+                "{name} is a setting of the database, not a table: an endpoint may only read and write rows"
+            ),
+            "read tables and views",
+        );
+    }
+}
+
+/// GET and HEAD are asked by crawlers, probes and whoever reloads a page.
+fn check_methods(findings: &mut Findings<'_>, key: &str, methods: &[String], asked: &Compiled) {
+    if asked.readonly || !methods.iter().any(|method| method == "GET") {
+        return;
+    }
+    let at = findings.sql_key(key);
+    findings.fault(
+        &at,
+        "the statement writes, and GET (with HEAD, which comes with it) must not",
+        "write methods = [\"POST\"], or others of PUT, PATCH, DELETE",
+    );
+}
+
+pub(super) fn check(findings: &mut Findings<'_>, api: &mut Api, compiler: &Compiler, live: &Schema) {
     let plan = findings.plan;
     for index in 0..api.operations.len() {
         let Kind::Sql(statement) = api.operations[index].kind else { continue };
@@ -17,6 +61,8 @@ pub(super) fn check(findings: &mut Findings<'_>, api: &mut Api, compiler: &Compi
         let key = key_of("endpoints", &endpoint.name);
         let compiled = &api.statements[statement];
         let Ok(asked) = compiler.compile(&compiled.statement) else { continue };
+        check_methods(findings, &key, &endpoint.methods, &asked);
+        check_pragmas(findings, &key, &asked, live);
         check_columns(findings, &key, sql, &asked);
         let is_shown = |name: &&str| sql.reply.as_ref().is_some_and(|reply| shows(reply, name));
         for name in compiled.unused_parameters().filter(|name| !is_shown(name)) {

@@ -26,7 +26,11 @@ parent = { type = "bigint", references = "parents.id" }
 #[track_caller]
 fn check(sql: &str, more: &str, reads: &str, writes: &str) {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = format!("{FILE}[endpoints.a]\npath = \"/a/{{id}}\"\nsql = \"{sql}\"\n{more}");
+    let method = if writes.is_empty() { Method::Get } else { Method::Post };
+    let file = format!(
+        "{FILE}[endpoints.a]\npath = \"/a/{{id}}\"\nmethods = [\"{}\"]\nsql = \"{sql}\"\n{more}",
+        method.as_str()
+    );
     std::fs::write(folder.path().join("ringmill.toml"), file).expect("a file");
     let inputs = Inputs {
         config: None,
@@ -48,7 +52,7 @@ fn check(sql: &str, more: &str, reads: &str, writes: &str) {
     let verified = verify(&plan, &live, Depth::Faults).expect("memory");
     assert_eq!(verified.faults, [], "{sql}");
     let found = verified.api.find("/a/1").expect("a route");
-    let touched = &verified.api.terms(found.route, Method::Get).expect("an operation").touched;
+    let touched = &verified.api.terms(found.route, method).expect("an operation").touched;
     let shown = |tags: &[super::Tag]| tags.iter().map(|tag| shown(&plan, tag)).collect::<Vec<_>>().join(" ");
     assert_eq!(
         (shown(&touched.reads), shown(&touched.writes)),

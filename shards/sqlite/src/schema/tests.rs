@@ -66,8 +66,8 @@ fn what_is_wrong_is_said_in_sqlites_words() {
     check("SELEC 1", "syntax error");
     check("", "no statement");
     check("SELECT 1; DELETE FROM users", "more than one statement");
-    check("COMMIT", "not allowed in a job");
-    check("PRAGMA journal_mode = DELETE", "not allowed in a job");
+    check("COMMIT", "more than read or write rows");
+    check("PRAGMA journal_mode = DELETE", "more than read or write rows");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Panics, which only the crate itself can cause.
 
-use crate::{Answers, Class, Error, Event, Job, Options, Reply, Statement, Store, Ticket};
+use crate::{Answers, Class, Error, Event, Job, Options, Reply, Statement, Store, Ticket, run_script};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -25,7 +25,9 @@ fn a_panic_is_answered_and_the_thread_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     let (answers, replies) = channel();
     let (observer, events) = channel();
-    let options = Options { readers: 1, ..Options::new(directory.path().join("test.db")) };
+    let path = directory.path().join("test.db");
+    run_script(&path, &["CREATE TABLE t (n)".to_owned()]).unwrap();
+    let options = Options { readers: 1, ..Options::new(path) };
     let store = Store::open(options, |_| Box::new(Channel(answers.clone(), observer.clone()))).unwrap();
     let handle = store.handle();
     let ask = |class, ticket, sql: &[&str]| {
@@ -33,7 +35,6 @@ fn a_panic_is_answered_and_the_thread_goes_on() {
         handle.submit(0, ticket, None, Job::new(class, sql.iter().map(one).collect())).unwrap();
         replies.recv_timeout(Duration::from_secs(60)).unwrap()
     };
-    ask(Class::Write, 0, &["CREATE TABLE t (n)"]).unwrap();
     for class in [Class::Write, Class::Read, Class::ReadByKey] {
         for _ in 0..3 {
             let reply = ask(class, 1, &["SELECT 1", "panic"]);
