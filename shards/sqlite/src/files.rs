@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// The database, its log and the log's index, as they were when they were opened.
 pub(crate) struct Files {
+    /// As it was given: a link in it may come to lead elsewhere.
+    given: PathBuf,
+    /// Where it led.
     paths: [PathBuf; 3],
     opened: [Option<Identity>; 3],
 }
@@ -28,8 +31,9 @@ pub(crate) enum Seen {
 impl Files {
     /// To be called after a connection has read from the database: its log is there then.
     pub(crate) fn of(path: &Path) -> Files {
+        let given = path.to_owned();
         // SQLite follows a link and puts the log beside its target.
-        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| given.clone());
         let beside = |suffix: &str| {
             let mut name = OsString::from(&path);
             name.push(suffix);
@@ -37,24 +41,25 @@ impl Files {
         };
         let paths = [path.clone(), beside("-wal"), beside("-shm")];
         let opened = [identity(&paths[0]), identity(&paths[1]), identity(&paths[2])];
-        Files { paths, opened }
+        Files { given, paths, opened }
     }
 
-    /// Three calls of stat(2).
+    /// Four calls of stat(2).
     pub(crate) fn look(&self) -> Seen {
-        let now = [0, 1, 2].map(|file| identity(&self.paths[file]));
-        match now {
-            now if now == self.opened => Seen::Same,
-            [None, ..] => Seen::Gone,
-            _ => Seen::Other,
+        match self.look_at_database() {
+            Seen::Same if [1, 2].iter().any(|&file| identity(&self.paths[file]) != self.opened[file]) => {
+                Seen::Other
+            }
+            seen => seen,
         }
     }
 
     /// For a writer without a connection: the log may have gone with the last one, as it should.
     pub(crate) fn look_at_database(&self) -> Seen {
-        match identity(&self.paths[0]) {
-            now if now == self.opened[0] => Seen::Same,
+        match identity(&self.given) {
             None => Seen::Gone,
+            // The name that it was opened by may be gone while another still leads to it: its log belongs to that one.
+            now if now == self.opened[0] && identity(&self.paths[0]) == now => Seen::Same,
             Some(_) => Seen::Other,
         }
     }

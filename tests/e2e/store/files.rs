@@ -239,6 +239,51 @@ fn a_file_that_was_replaced_is_served_as_it_is() {
     assert_eq!(keys(&server), expected);
 }
 
+/// What stands in a database, asked of the file itself.
+fn keys_in(path: &Path) -> Vec<String> {
+    let connection = Connection::open(path).expect("the database opens");
+    let mut statement = connection.prepare("SELECT key FROM things ORDER BY id").expect("a table");
+    let keys = statement.query_map([], |row| row.get(0)).expect("its rows");
+    keys.collect::<Result<_, _>>().expect("text")
+}
+
+/// A link made beside `link` takes its place at once.
+fn point(link: &Path, target: &Path) {
+    let next = link.with_extension("next");
+    std::os::unix::fs::symlink(target, &next).expect("a link");
+    std::fs::rename(&next, link).expect("it moves");
+}
+
+#[test]
+fn a_link_that_leads_elsewhere_is_followed() {
+    for linked in ["data/ringmill.db", "data"] {
+        let (first, second) = (filled(1), filled(2));
+        let folder = folder(&[]);
+        let link = folder.path().join(linked);
+        std::fs::create_dir_all(link.parent().expect("a folder above")).expect("a folder");
+        point(&link, &first.path().join(linked));
+        let server = Setup::shards(2).file(FILE).folder(folder).start();
+        create_at_last(&server, "first");
+        point(&link, &second.path().join(linked));
+        create_at_last(&server, "second");
+        for _ in 0..8 {
+            assert_eq!(keys(&server), ["k0", "k1", "second"], "every reader has followed {linked}");
+        }
+        // Nothing was acknowledged that stands elsewhere.
+        assert_eq!(keys_in(&first.path().join("data/ringmill.db")), ["k0", "first"]);
+        assert_eq!(keys_in(&second.path().join("data/ringmill.db")), ["k0", "k1", "second"]);
+        ready_says(&server, "ready");
+
+        std::fs::remove_file(&link).expect("it is there");
+        is_unavailable(&server.connect().ask("POST", "/api/things", Some(&thing("never", 1))));
+        complains(&server, "the file is gone");
+        point(&link, &second.path().join(linked));
+        ready_says(&server, "ready");
+        create_at_last(&server, "third");
+        assert_sound(&server.database());
+    }
+}
+
 #[test]
 fn a_log_that_was_deleted_costs_nothing() {
     let server = Setup::shards(2).file(FILE).start();
