@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::faults::Faults;
+use super::names::Names;
 
 /// A field and its raw JSON text.
 type Field<'a> = (Cow<'a, str>, &'a str);
@@ -54,19 +55,19 @@ impl<'a> Slots<'a> {
         Slots { given: vec![None; count], twice: vec![false; count], unknown: Faults::default() }
     }
 
-    /// The fields of a JSON body; `position` is the place of a name among `count`.
+    /// The fields of a JSON body; `names` are places among `count`.
     pub(super) fn new(
         content_type: Option<&[u8]>,
         body: &'a [u8],
         count: usize,
-        position: impl Fn(&str) -> Option<usize>,
+        names: &Names,
     ) -> Result<Slots<'a>, Refusal> {
         if !is_json(content_type) {
             return Err(Refusal::ContentType);
         }
         let mut slots = Slots::empty(count);
         for (name, raw) in fields(body)? {
-            match position(&name) {
+            match names.position(&name) {
                 Some(index) => slots.twice[index] |= slots.given[index].replace(raw).is_some(),
                 None => slots.unknown.add_unknown(&name),
             }

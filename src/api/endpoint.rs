@@ -14,6 +14,7 @@ use super::body::Slots;
 use super::convert::Rule;
 use super::exchange::{Answer, Asked, Request};
 use super::faults::Faults;
+use super::names::Names;
 use super::percent;
 use super::read::Question;
 use super::refuse::{self, Blame};
@@ -28,6 +29,8 @@ pub(super) struct SqlEndpoint {
     pub(super) statement: Arc<str>,
     pub(super) verb: Verb,
     parameters: Vec<Parameter>,
+    /// Of those that a body or a query gives.
+    names: Names,
     /// The parameter of each number in the statement.
     used: Vec<usize>,
     /// `None`: as long as any statement may run.
@@ -80,17 +83,25 @@ impl SqlEndpoint {
         names: Option<Vec<String>>,
     ) -> SqlEndpoint {
         let in_path = router::parameter_names(path);
+        let verb = sql_text::verb(&endpoint.sql);
+        let rule = |parameter: &plan::Parameter| match Rule::new(&parameter.rules) {
+            // It may become a row's key.
+            rule if parameter.is_key && verb == Verb::Write => rule.in_path(),
+            rule => rule,
+        };
         let parameters: Vec<_> = endpoint
             .parameters
             .iter()
             .map(|parameter| Parameter {
                 name: parameter.name.clone(),
-                rule: Rule::new(&parameter.rules),
+                rule: rule(parameter),
                 clamp: parameter.clamp,
                 refers: parameter.refers,
                 position: in_path.iter().position(|name| *name == parameter.name),
             })
             .collect();
+        let given = parameters.iter().enumerate().filter(|(_, parameter)| parameter.position.is_none());
+        let names_given = Names::new(given.map(|(index, parameter)| (parameter.name.clone(), index)));
         let parameter_names: Vec<_> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
         let (statement, used) = sql_text::numbered(&endpoint.sql, &parameter_names);
         let columns = columns(endpoint, tables, names);
@@ -105,8 +116,9 @@ impl SqlEndpoint {
             .map(|reply| Template::with_parameters(reply, row.as_ref().unwrap_or(&no_row), &in_reply));
         SqlEndpoint {
             statement: statement.into(),
-            verb: sql_text::verb(&endpoint.sql),
+            verb,
             parameters,
+            names: names_given,
             used,
             timeout: endpoint.timeout,
             shape: endpoint.shape,
@@ -223,10 +235,13 @@ impl SqlEndpoint {
         let cause = blame.cause();
         let mut faults = Faults::default();
         let mut add = |column: &str, message: &'static str| {
+            // As the database writes it, which does not tell capitals apart.
             let named = |parameter: &&Parameter| {
-                column
-                    .strip_suffix(parameter.name.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+                let start = column.len().checked_sub(parameter.name.len());
+                let parts = start.and_then(|start| column.split_at_checked(start));
+                parts.is_some_and(|(rest, name)| {
+                    name.eq_ignore_ascii_case(&parameter.name) && (rest.is_empty() || rest.ends_with('.'))
+                })
             };
             if let Some(parameter) = self.parameters.iter().find(named) {
                 faults.add(&parameter.name, message);
@@ -273,11 +288,7 @@ impl SqlEndpoint {
         if !(wanted && sent && matches!(request.method, Method::Post | Method::Put | Method::Patch)) {
             return Ok(Slots::empty(count));
         }
-        let position = |name: &str| {
-            let named = |parameter: &Parameter| parameter.position.is_none() && parameter.name == name;
-            self.parameters.iter().position(named)
-        };
-        Slots::new(request.content_type, request.body, count, position)
+        Slots::new(request.content_type, request.body, count, &self.names)
             .map_err(|refusal| refuse::body(refusal, invalid).into())
     }
 
@@ -285,7 +296,7 @@ impl SqlEndpoint {
     fn query_values<'a>(&self, query: Option<&'a str>) -> Vec<Option<Option<Cow<'a, str>>>> {
         let mut values = vec![None; self.parameters.len()];
         for (name, value) in query.into_iter().flat_map(percent::query_pairs) {
-            if let Some(index) = self.parameters.iter().position(|parameter| parameter.name == name) {
+            if let Some(index) = self.names.position(&name) {
                 values[index].get_or_insert(value);
             }
         }

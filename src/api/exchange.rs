@@ -115,11 +115,10 @@ pub(super) enum Asked {
     },
     Get,
     Create {
-        /// Columns with a reference that got a value.
-        referring: Vec<ColumnIndex>,
+        linked: Linked,
     },
     Update {
-        referring: Vec<ColumnIndex>,
+        linked: Linked,
         /// What was given for columns that may not be changed.
         fixed: Vec<(ColumnIndex, Value)>,
         /// Whether the first statement is the UPDATE, or there is nothing to change.
@@ -130,6 +129,15 @@ pub(super) enum Asked {
         /// Their values, if the reply shows some or some may refer to a row that does not exist.
         parameters: Vec<Value>,
     },
+}
+
+/// Columns that get a value and that a foreign key may refuse.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Linked {
+    /// Those with a reference, unless it is NULL.
+    pub(super) referring: Vec<ColumnIndex>,
+    /// Those that other rows may refer to.
+    pub(super) referred: Vec<ColumnIndex>,
 }
 
 /// Whether an update changes anything.

@@ -18,6 +18,7 @@ mod convert;
 mod endpoint;
 mod exchange;
 mod faults;
+mod names;
 mod percent;
 mod read;
 mod refuse;
@@ -95,7 +96,7 @@ impl Api {
         let mut api = Api {
             router: Router::default(),
             operations: Vec::new(),
-            tables: plan.tables.iter().enumerate().map(|(own, table)| Table::new(own, table)).collect(),
+            tables: (0..plan.tables.len()).map(|own| Table::new(own, &plan.tables)).collect(),
             statements: Vec::new(),
             constants: Vec::new(),
         };
@@ -234,13 +235,9 @@ impl Api {
     }
 
     fn blame(&self, kind: Kind, asked: &Asked, blame: refuse::Blame) -> Answer {
-        let referring: &[_] = match asked {
-            Asked::Create { referring } | Asked::Update { referring, .. } => referring,
-            Asked::List { .. } | Asked::Get | Asked::Delete | Asked::Sql { .. } => &[],
-        };
         match kind {
             Kind::Create(table) | Kind::Put(table) | Kind::Patch(table) | Kind::Delete(table) => {
-                self.tables[table].blame(blame, referring)
+                self.tables[table].blame(blame, asked)
             }
             Kind::Sql(index) => match asked {
                 Asked::Sql { parameters } => self.statements[index].blame(blame, parameters),

@@ -6,8 +6,9 @@ use ringmill_sqlite::Value;
 use std::sync::Arc;
 
 use super::convert::Rule;
-use super::exchange::Answer;
+use super::exchange::{Answer, Asked};
 use super::faults::Faults;
+use super::names::Names;
 use super::percent;
 use super::refuse::{self, Blame};
 use super::router::{self, Found, Segment};
@@ -19,6 +20,7 @@ use super::words;
 pub(super) struct Table {
     pub(super) sql_name: String,
     pub(super) columns: Vec<Column>,
+    pub(super) names: Names,
     /// What answers show.
     pub(super) shape: RowShape,
     /// The key's columns and where the item's path has them.
@@ -47,6 +49,8 @@ pub(super) struct Column {
     pub(super) settable: bool,
     /// Whether it refers to another row.
     pub(super) refers: bool,
+    /// Whether rows refer to it.
+    pub(super) is_referred: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -104,10 +108,15 @@ pub(super) enum LocationPart {
 
 impl Table {
     /// `own` is its number in the plan.
-    pub(super) fn new(own: usize, table: &plan::Table) -> Table {
-        let columns = table.columns.iter().enumerate();
-        let columns: Vec<Column> =
-            columns.map(|(index, column)| Column::new(column, table.key.contains(&index))).collect();
+    pub(super) fn new(own: usize, tables: &[plan::Table]) -> Table {
+        let table = &tables[own];
+        let references =
+            || tables.iter().flat_map(|table| &table.columns).filter_map(|one| one.references.as_ref());
+        let column = |(index, column): (usize, &plan::Column)| Column {
+            is_referred: references().any(|one| one.table == own && one.column == index),
+            ..Column::new(column, table.key.contains(&index))
+        };
+        let columns: Vec<Column> = table.columns.iter().enumerate().map(column).collect();
         let indices = |keep: &dyn Fn(ColumnIndex) -> bool| -> Vec<ColumnIndex> {
             (0..columns.len()).filter(|index| keep(*index)).collect()
         };
@@ -154,6 +163,7 @@ impl Table {
             inserted,
             updated,
             touched: sql::on_write(table).collect(),
+            names: Names::new(columns.iter().enumerate().map(|(index, column)| (column.name.clone(), index))),
             fixed,
             statements,
             templates,
@@ -169,10 +179,6 @@ impl Table {
             self.columns[key.column].rule.value_of_key(text).ok()
         };
         self.key.iter().map(value).collect()
-    }
-
-    pub(super) fn position(&self, name: &str) -> Option<ColumnIndex> {
-        self.columns.iter().position(|column| column.name == name)
     }
 
     pub(super) fn not_found(&self) -> Answer {
@@ -195,35 +201,26 @@ impl Table {
         Answer::json(status, body)
     }
 
-    /// A constraint that refused a row; `referring` are the columns with a reference that the request gave.
-    pub(super) fn blame(&self, blame: Blame, referring: &[ColumnIndex]) -> Answer {
+    /// A constraint that refused a row.
+    pub(super) fn blame(&self, blame: Blame, asked: &Asked) -> Answer {
         let cause = blame.cause();
         let mut faults = Faults::default();
         let answer = match blame {
             Blame::Taken { columns } => {
-                for name in columns.iter().filter_map(|column| self.own_column(column)) {
-                    faults.add(name, words::TAKEN);
-                }
+                let taken = columns.iter().filter_map(|column| self.own_column(column)).collect();
+                add_all(self, &mut faults, &self.changeable(asked, taken), words::TAKEN);
                 self.conflict(&faults)
             }
-            Blame::Reference if referring.is_empty() => self.referred_to(),
-            Blame::Reference => {
-                for column in referring {
-                    faults.add(&self.columns[*column].name, words::NO_SUCH_ROW);
-                }
-                self.invalid(&faults)
-            }
+            Blame::Reference => self.blame_reference(asked),
             Blame::Missing { column } => {
-                if let Some(name) = self.own_column(&column) {
-                    faults.add(name, words::REQUIRED);
-                }
+                let missing: Vec<_> = self.own_column(&column).into_iter().collect();
+                add_all(self, &mut faults, &missing, words::REQUIRED);
                 self.invalid(&faults)
             }
             Blame::Constraint { detail } => {
-                let name = refuse::constraint_name(&detail);
-                if self.position(name).is_some() {
-                    faults.add(name, words::NOT_ALLOWED);
-                }
+                let named: Vec<_> =
+                    self.stored_column(refuse::constraint_name(&detail)).into_iter().collect();
+                add_all(self, &mut faults, &named, words::NOT_ALLOWED);
                 self.invalid(&faults)
             }
             // By an index or a trigger of the database's own, on an expression that this value makes no sense to.
@@ -232,19 +229,48 @@ impl Table {
         answer.with_cause(cause)
     }
 
-    /// Other rows refer to this one.
-    pub(super) fn referred_to(&self) -> Answer {
+    /// Which reference it is the database does not say.
+    fn blame_reference(&self, asked: &Asked) -> Answer {
         let mut faults = Faults::default();
-        for key in &self.key {
-            faults.add(&self.columns[key.column].name, words::REFERRED_TO);
+        match asked {
+            Asked::Create { linked } | Asked::Update { linked, .. } if !linked.referring.is_empty() => {
+                add_all(self, &mut faults, &linked.referring, words::NO_SUCH_ROW);
+                self.invalid(&faults)
+            }
+            // Of a trigger's or the schema's making.
+            Asked::Create { .. } => self.invalid(&faults),
+            Asked::Update { linked, .. } => {
+                add_all(self, &mut faults, &linked.referred, words::REFERRED_TO);
+                refuse::plain(409, words::CONFLICT, &faults)
+            }
+            _ => {
+                let key: Vec<_> = self.key.iter().map(|key| key.column).collect();
+                add_all(self, &mut faults, &key, words::REFERRED_TO);
+                refuse::plain(409, words::CONFLICT, &faults)
+            }
         }
-        refuse::plain(409, words::CONFLICT, &faults)
     }
 
-    /// The column of `table.column`, if the table is this one.
-    fn own_column<'a>(&self, column: &'a str) -> Option<&'a str> {
-        let name = column.strip_prefix(self.sql_name.as_str())?.strip_prefix('.')?;
-        self.position(name).map(|_| name)
+    /// Of these columns those that a client could give otherwise; all, if there is none.
+    fn changeable(&self, asked: &Asked, columns: Vec<ColumnIndex>) -> Vec<ColumnIndex> {
+        let is_changeable = |column: &ColumnIndex| match asked {
+            Asked::Update { .. } => self.updated.contains(column),
+            _ => self.columns[*column].settable,
+        };
+        let some: Vec<_> = columns.iter().copied().filter(is_changeable).collect();
+        if some.is_empty() { columns } else { some }
+    }
+
+    /// The column of `table.column`, as the database writes it, if the table is this one.
+    fn own_column(&self, column: &str) -> Option<ColumnIndex> {
+        let (table, name) = column.split_at_checked(self.sql_name.len())?;
+        let name = name.strip_prefix('.').filter(|_| table.eq_ignore_ascii_case(&self.sql_name))?;
+        self.stored_column(name)
+    }
+
+    /// The column that the database calls so: it does not tell capitals apart.
+    fn stored_column(&self, name: &str) -> Option<ColumnIndex> {
+        self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
     }
 
     /// The path of a row that an INSERT returned.
@@ -272,6 +298,7 @@ impl Column {
             hidden: column.hidden,
             settable,
             refers: column.references.is_some(),
+            is_referred: false,
         }
     }
 }
@@ -291,6 +318,10 @@ impl Templates {
             conflict: compile(&replies.conflict),
         }
     }
+}
+
+fn add_all(table: &Table, faults: &mut Faults, columns: &[ColumnIndex], message: &'static str) {
+    columns.iter().for_each(|column| faults.add(&table.columns[*column].name, message));
 }
 
 /// What is not named here is the schema's DEFAULT.

@@ -7,7 +7,7 @@ use ringmill_sqlite::{Class, Job, Rows, Statement, Value};
 
 use super::body::Slots;
 use super::convert::{self, number, time};
-use super::exchange::{Answer, Asked, Change, Request};
+use super::exchange::{Answer, Asked, Change, Linked, Request};
 use super::faults::Faults;
 use super::read::Question;
 use super::refuse;
@@ -48,8 +48,12 @@ impl Table {
             return Err(self.invalid(&faults).into());
         }
 
-        let referring =
-            self.referring(values.iter().enumerate().map(|(index, value)| (index, value.as_ref())));
+        // A default refers too.
+        let value_of = |index: ColumnIndex| {
+            let column = &self.columns[index];
+            values[index].as_ref().or(column.rule.default.as_ref().filter(|_| column.settable))
+        };
+        let linked = self.linked(value_of);
         let parameter = |(column, source): &(ColumnIndex, Source)| {
             let rule = &self.columns[*column].rule;
             let default = || rule.default.clone().unwrap_or(Value::Null);
@@ -62,7 +66,7 @@ impl Table {
         };
         let parameters = self.inserted.iter().map(parameter).collect();
         let statements = vec![Statement { sql: self.statements.insert.clone(), parameters }];
-        Ok((Job::new(Class::Write, statements), Asked::Create { referring }))
+        Ok((Job::new(Class::Write, statements), Asked::Create { linked }))
     }
 
     pub(super) fn finish_create(&self, results: &[Rows]) -> Answer {
@@ -104,7 +108,7 @@ impl Table {
             return Err(self.invalid(&faults).into());
         }
         let job = self.update_job(&key, &mut set, &fixed, request.now_unix_us);
-        Ok((job.0, Asked::Update { referring: job.1, fixed, change: job.2 }))
+        Ok((job.0, Asked::Update { linked: job.1, fixed, change: job.2 }))
     }
 
     /// The UPDATE; behind it the row, if something was given that only the row can tell to be right. Without anything to
@@ -115,12 +119,12 @@ impl Table {
         set: &mut [Option<Value>],
         fixed: &[(ColumnIndex, Value)],
         now_unix_us: i64,
-    ) -> (Job, Vec<ColumnIndex>, Change) {
+    ) -> (Job, Linked, Change) {
         let get = Statement { sql: self.statements.get_guarded.clone(), parameters: key.to_vec() };
         if set.iter().all(Option::is_none) {
-            return (Job::new(Class::ReadByKey, vec![get]), Vec::new(), Change::Nothing);
+            return (Job::new(Class::ReadByKey, vec![get]), Linked::default(), Change::Nothing);
         }
-        let referring = self.referring(set.iter().enumerate().map(|(index, value)| (index, value.as_ref())));
+        let linked = self.linked(|index| set[index].as_ref());
         let mut parameters = Vec::new();
         for column in &self.updated {
             let value = set[*column].take();
@@ -144,7 +148,7 @@ impl Table {
             }
             vec![Statement { sql: self.statements.update_guarded.clone(), parameters }, get]
         };
-        (Job::new(Class::Write, statements), referring, Change::Some)
+        (Job::new(Class::Write, statements), linked, Change::Some)
     }
 
     pub(super) fn finish_update(
@@ -212,8 +216,7 @@ impl Table {
     }
 
     fn slots<'a>(&self, request: &Request<'a>) -> Result<Slots<'a>, Box<Answer>> {
-        let position = |name: &str| self.position(name);
-        Slots::new(request.content_type, request.body, self.columns.len(), position)
+        Slots::new(request.content_type, request.body, self.columns.len(), &self.names)
             .map_err(|refusal| refuse::body(refusal, |faults| self.invalid(faults)).into())
     }
 
@@ -227,12 +230,18 @@ impl Table {
         None
     }
 
-    fn referring<'a>(
-        &self,
-        values: impl Iterator<Item = (ColumnIndex, Option<&'a Value>)>,
-    ) -> Vec<ColumnIndex> {
-        let given = values.filter(|(_, value)| value.is_some_and(|value| *value != Value::Null));
-        given.map(|(column, _)| column).filter(|column| self.columns[*column].refers).collect()
+    fn linked<'a>(&self, value_of: impl Fn(ColumnIndex) -> Option<&'a Value>) -> Linked {
+        let mut linked = Linked::default();
+        for (index, column) in self.columns.iter().enumerate() {
+            let Some(value) = value_of(index) else { continue };
+            if column.refers && *value != Value::Null {
+                linked.referring.push(index);
+            }
+            if column.is_referred {
+                linked.referred.push(index);
+            }
+        }
+        linked
     }
 }
 

@@ -235,7 +235,7 @@ fn parameters(section: &Section<'_>, path: &Path, tables: &[Table]) -> Vec<Param
         if !values::is_identifier(&entry.name) {
             at.fault("is no name of a parameter", "take letters, digits and `_`, a letter or `_` first");
         }
-        let (mut clamp, mut refers) = (false, false);
+        let (mut clamp, mut refers, mut is_key) = (false, false, false);
         let rules = match &at.node.value {
             Value::Table(_) => {
                 let section = at.section(keys::PARAMETER);
@@ -249,6 +249,7 @@ fn parameters(section: &Section<'_>, path: &Path, tables: &[Table]) -> Vec<Param
             }
             _ => match locate(&at, tables) {
                 Some((table, column)) => {
+                    is_key = tables[table].key.contains(&column);
                     let column = &tables[table].columns[column];
                     refers = column.references.is_some();
                     let mut rules = column.rules.clone();
@@ -258,12 +259,13 @@ fn parameters(section: &Section<'_>, path: &Path, tables: &[Table]) -> Vec<Param
                 None => rules::bare(Type::Text),
             },
         };
-        parameters.push(Parameter { name: entry.name.clone(), rules, clamp, refers });
+        parameters.push(Parameter { name: entry.name.clone(), rules, clamp, refers, is_key });
     }
     for name in &path.parameters {
         if !parameters.iter().any(|known: &Parameter| known.name == *name) {
             let rules = plan_text();
-            parameters.push(Parameter { name: name.clone(), rules, clamp: false, refers: false });
+            let name = name.clone();
+            parameters.push(Parameter { name, rules, clamp: false, refers: false, is_key: false });
         }
     }
     parameters

@@ -481,6 +481,8 @@ pub struct Parameter {
     pub clamp: bool,
     /// Whether its column refers to another table.
     pub refers: bool,
+    /// Whether its column is one of a key's.
+    pub is_key: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

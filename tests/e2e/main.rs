@@ -5,6 +5,7 @@ mod pipes;
 mod server;
 
 mod admin;
+mod blame;
 mod bodies;
 mod checking;
 mod commands;
@@ -13,6 +14,7 @@ mod documents;
 mod durability;
 mod examples;
 mod fixed_routes;
+mod keys;
 mod lifecycle;
 mod logging;
 mod migrating;

@@ -67,7 +67,7 @@ fn strings_come_back_byte_for_byte() {
     for string in strings() {
         sent += 1;
         let raw = serde_json::to_string(&string).expect("a string");
-        if string.is_empty() || string.contains('\0') {
+        if matches!(string.as_str(), "" | "." | "..") || string.contains('\0') {
             refused += 1;
             let body = format!(r#"{{"word":{raw}}}"#);
             assert_eq!(client.ask("POST", "/words", Some(&body)).status, 400, "{raw}");

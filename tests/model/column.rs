@@ -51,6 +51,9 @@ impl Column {
         if let Cell::Text(text) = cell
             && self.kind == Kind::Text
         {
+            if in_key && self.is_settable() && matches!(text.as_str(), "." | "..") {
+                broken.push("must not be . or ..".to_owned());
+            }
             let length = text.chars().count();
             let least = self.lengths.0.unwrap_or(0).max(usize::from(in_key && self.is_settable()));
             if length < least {

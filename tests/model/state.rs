@@ -273,7 +273,6 @@ impl Judge<'_> {
         if !errors.fields.is_empty() {
             return refused(self.invalid(&errors));
         }
-        let referring = self.referring(&values);
         let mut after = self.state.clone();
         let row: Row = table
             .columns
@@ -293,7 +292,12 @@ impl Judge<'_> {
         after.rows[self.ask.table].push(row.clone());
         after.next[self.ask.table] += 1;
         if !self.is_consistent(&after) {
-            return refused(self.no_such_row(&referring));
+            // What a client left out may refer by its default.
+            let mut given = row.iter().cloned().map(Some).collect::<Vec<_>>();
+            for (column, cell) in table.columns.iter().zip(&mut given) {
+                *cell = cell.take().filter(|_| column.is_settable());
+            }
+            return refused(self.no_such_row(&self.referring(&given)));
         }
         let location = (table.has_item && table.allows(1)).then(|| self.ask.item_path(table, &row));
         let made =
@@ -347,6 +351,7 @@ impl Judge<'_> {
             return refused(self.invalid(&errors));
         }
         let referring = self.referring(&set);
+        let referred = self.referred(&set);
         let changes = set.iter().any(Option::is_some);
         for (cell, value) in row.iter_mut().zip(set) {
             *cell = value.unwrap_or_else(|| cell.clone());
@@ -367,7 +372,8 @@ impl Judge<'_> {
         after.rows[self.ask.table][index] = row.clone();
         if !self.is_consistent(&after) {
             // The database does not say which end of a reference was left without the other.
-            let ends = if referring.is_empty() { self.referred_to() } else { self.no_such_row(&referring) };
+            let ends =
+                if referring.is_empty() { self.referred_to(&referred) } else { self.no_such_row(&referring) };
             return refused(ends);
         }
         let reply =
@@ -386,7 +392,7 @@ impl Judge<'_> {
             let outcome = if is_free {
                 (self.render(200, reply, &Filling::default()), after)
             } else {
-                (self.referred_to(), self.state.clone())
+                (self.referred_to(&self.table().key), self.state.clone())
             };
             if !outcomes.contains(&outcome) {
                 outcomes.push(outcome);
@@ -453,7 +459,13 @@ impl Judge<'_> {
             };
             if self.rows().iter().enumerate().any(agrees) {
                 let mut errors = Errors::default();
-                columns.iter().for_each(|at| errors.add(&table.columns[*at].name, "is already taken"));
+                // What the client can give otherwise, if there is something.
+                let can_change = |at: &&usize| {
+                    table.columns[**at].is_settable() && (own.is_none() || !table.key.contains(at))
+                };
+                let changeable: Vec<_> = columns.iter().filter(can_change).collect();
+                let named = if changeable.is_empty() { columns.iter().collect() } else { changeable };
+                named.iter().for_each(|at| errors.add(&table.columns[**at].name, "is already taken"));
                 let filling = Filling { errors: &errors.text(), ..Filling::default() };
                 outcomes.push((self.render(409, &table.replies.conflict, &filling), self.state.clone()));
             }
@@ -469,16 +481,25 @@ impl Judge<'_> {
         given.map(|(column, _)| column.name.clone()).collect()
     }
 
+    /// Columns that are set and that others refer to.
+    fn referred(&self, set: &[Option<Cell>]) -> Vec<usize> {
+        let columns = self.file.tables.iter().flat_map(|table| &table.columns);
+        let targets: Vec<_> = columns.filter_map(|column| column.reference).collect();
+        let is_target =
+            |at: &usize| targets.iter().any(|(to, target, _)| (*to, *target) == (self.ask.table, *at));
+        (0..set.len()).filter(|at| set[*at].is_some()).filter(is_target).collect()
+    }
+
     fn no_such_row(&self, referring: &[String]) -> Answer {
         let mut errors = Errors::default();
         referring.iter().for_each(|name| errors.add(name, "does not exist"));
         self.invalid(&errors)
     }
 
-    fn referred_to(&self) -> Answer {
+    fn referred_to(&self, columns: &[usize]) -> Answer {
         let table = self.table();
         let mut errors = Errors::default();
-        table.key.iter().for_each(|at| errors.add(&table.columns[*at].name, "is still referred to"));
+        columns.iter().for_each(|at| errors.add(&table.columns[*at].name, "is still referred to"));
         answer(409, format!(r#"{{"error":"Conflict","errors":{}}}"#, errors.text()))
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Rule {
     minimum: Option<Decimal>,
     maximum: Option<Decimal>,
     choices: Option<(Vec<Value>, Message)>,
+    /// Whether a path has to lead to it.
+    in_path: bool,
 }
 
 impl Rule {
@@ -45,16 +47,23 @@ impl Rule {
                 let values = choices.iter().filter_map(|value| constant(rules.kind, value)).collect();
                 (values, words::one_of(choices))
             }),
+            in_path: false,
         }
     }
 
-    /// The rule of a key: no row is without one, and no path leads to an empty one.
+    /// The rule of a key: no row is without one, and a path leads to it.
     pub(super) fn of_key(self) -> Rule {
+        Rule { required: true, ..self.in_path() }
+    }
+
+    /// The rule of a value that a path has to lead to. None leads to an empty one, nor to `.` and `..`: clients take these for
+    /// steps (RFC 3986 section 5.2.4), as escapes too.
+    pub(super) fn in_path(self) -> Rule {
         let length_min = match self.kind {
             Type::Text => Some(self.length_min.unwrap_or_default().max(1)),
             _ => self.length_min,
         };
-        Rule { required: true, length_min, ..self }
+        Rule { in_path: true, length_min, ..self }
     }
 
     /// The value of raw JSON; `null` is SQL NULL, whether or not the field is required.
@@ -102,6 +111,13 @@ impl Rule {
             return Ok(value);
         }
         let mut faults = Vec::new();
+        match &value {
+            Value::Text(text) if self.in_path && matches!(text.as_str(), "." | "..") => {
+                faults.push(words::DOTS.into());
+            }
+            Value::Blob(bytes) if self.in_path && bytes.is_empty() => faults.push(words::at_least_long(1)),
+            _ => {}
+        }
         if let (Value::Text(text), true) = (&value, self.length_min.is_some() || self.length_max.is_some()) {
             let length = text.chars().count();
             if let Some(least) = self.length_min.filter(|least| length < *least) {

@@ -5,6 +5,7 @@ mod contract;
 mod convert;
 mod endpoint;
 mod generated;
+mod names;
 mod refusal;
 mod render;
 mod routes;

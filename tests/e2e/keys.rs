@@ -1,0 +1,82 @@
+//! Keys that are text: whatever a row is called, its path leads to it, and to it alone.
+
+use crate::server::Setup;
+
+const FILE: &str = r#"
+[tables.words]
+list = "/words"
+item = "/words/{word}"
+key = "word"
+[tables.words.columns]
+word = { type = "text" }
+note = { type = "text", default = "" }
+
+[endpoints.upsert]
+path = "/words/{word}/note"
+methods = ["PUT"]
+params = { word = "words.word", note = "words.note" }
+sql = "INSERT INTO words (word, note) VALUES ($word, $note) ON CONFLICT (word) DO UPDATE SET note = excluded.note"
+shape = "row"
+status = 204
+[endpoints.upsert_of_body]
+path = "/upsert"
+methods = ["POST"]
+params = { word = "words.word", note = "words.note" }
+sql = "INSERT INTO words (word, note) VALUES ($word, $note) ON CONFLICT (word) DO UPDATE SET note = excluded.note"
+shape = "row"
+status = 204
+[endpoints.find]
+path = "/find"
+params = { word = "words.word" }
+sql = "SELECT word FROM words WHERE word = $word"
+"#;
+
+#[test]
+fn a_key_that_clients_take_for_a_step_is_refused() {
+    let server = Setup::shards(1).file(FILE).start();
+    let client = &mut server.connect();
+    let refused = r#"{"error":"Validation failed","errors":{"word":["must not be . or .."]}}"#;
+    for word in [".", "..", "\\u002e"] {
+        let row = format!(r#"{{"word":"{word}"}}"#);
+        client.ask("POST", "/words", Some(&row)).is(400, refused);
+        client.ask("POST", "/upsert", Some(&row)).is(400, refused);
+    }
+    for word in [".", "..", "%2e", "%2E."] {
+        let path = format!("/words/{word}/note");
+        client.ask("PUT", &path, Some("{}")).is(404, r#"{"error":"Not found"}"#);
+    }
+    client.get("/words").is(200, r#"{"words":[],"total":0,"page":1,"per_page":20}"#);
+    // To look for it is no fault, nor is it one as another column's value.
+    client.get("/find?word=..").is(200, "[]");
+    client.ask("POST", "/words", Some(r#"{"word":"a","note":".."}"#)).is(201, r#"{"word":"a","note":".."}"#);
+}
+
+#[test]
+fn any_other_key_is_reached_at_its_location() {
+    let server = Setup::shards(1).file(FILE).start();
+    let client = &mut server.connect();
+    for (word, path) in [
+        ("...", "/words/..."),
+        (".a", "/words/.a"),
+        ("a/b", "/words/a%2Fb"),
+        ("/", "/words/%2F"),
+        ("../a", "/words/..%2Fa"),
+        ("a%2Fb", "/words/a%252Fb"),
+        ("%2e", "/words/%252e"),
+        ("a?b#c", "/words/a%3Fb%23c"),
+        (" ", "/words/%20"),
+        ("Ä", "/words/%C3%84"),
+    ] {
+        let row = format!(r#"{{"word":"{word}","note":""}}"#);
+        client.ask("POST", "/words", Some(&row)).is(201, &row).has("Location", Some(path));
+        client.get(path).is(200, &row);
+        client.ask("PUT", &format!("{path}/note"), Some(r#"{"note":"n"}"#)).is(204, "");
+        client.ask("DELETE", path, None).is(200, r#"{"message":"Word deleted"}"#);
+        client.get("/words").is(200, r#"{"words":[],"total":0,"page":1,"per_page":20}"#);
+    }
+    // An escape in either case is the same path; a slash is another.
+    client.ask("POST", "/words", Some(r#"{"word":"a/b"}"#)).is(201, r#"{"word":"a/b","note":""}"#);
+    client.get("/words/a%2fb").is(200, r#"{"word":"a/b","note":""}"#);
+    client.get("/words/a/b").is(404, r#"{"error":"Not found"}"#);
+    client.get("/words/a%252Fb").is(404, r#"{"error":"Word not found"}"#);
+}
