@@ -187,7 +187,7 @@ const RANDOM_UUID: &str = "lower(hex(randomblob(4)) || '-' || hex(randomblob(2))
     substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))";
 
 /// SQLite's clock has milliseconds; the digits are those of every other timestamp.
-fn now(kind: Type) -> &'static str {
+pub(super) fn now(kind: Type) -> &'static str {
     match kind {
         Type::Date => "strftime('%Y-%m-%d', 'now')",
         _ => "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')",

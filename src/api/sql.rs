@@ -140,8 +140,8 @@ fn order(table: &plan::Table) -> String {
         let column = &table.columns[column];
         let name = quote(&column.name);
         let term = match column.rules.kind {
-            // Stored as text, but ordered as numbers.
-            Type::Numeric => format!("CAST({name} AS REAL)"),
+            // Stored as text, but ordered as numbers, to the last digit. The CAST is for columns of other programs, which may hold numbers.
+            Type::Numeric => format!("CAST({name} AS TEXT) COLLATE decimal"),
             _ => name,
         };
         match direction {

@@ -151,6 +151,15 @@ pub(super) fn result_columns(sql: &str, tables: &[plan::Table]) -> Option<Vec<Re
     Some(columns)
 }
 
+/// Whether the statement's RETURNING names a column, or all of them.
+pub(super) fn returns(sql: &str, column: &str) -> bool {
+    let tokens = tokens(sql);
+    let returning = tokens.iter().position(|token| token.depth == 0 && token.is("RETURNING"));
+    let list = returning.map_or(&[][..], |index| &tokens[index + 1..]);
+    let names = |token: &Token<'_>| token.name().is_some_and(|name| name.eq_ignore_ascii_case(column));
+    list.iter().any(names) || items(list).any(|item| matches!(item, [.., star] if star.is_symbol("*")))
+}
+
 const AFTER_LIST: &[&str] = &[
     "FROM",
     "WHERE",

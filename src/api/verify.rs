@@ -6,6 +6,7 @@
 
 mod advice;
 mod endpoints;
+mod returning;
 mod touched;
 
 #[cfg(test)]

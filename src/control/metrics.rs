@@ -90,6 +90,8 @@ fn sum(shards: &[Snapshot]) -> Option<Snapshot> {
     for shard in shards {
         sum.counters.add(&shard.counters);
         sum.is_degraded |= shard.is_degraded;
+        // What all of them know.
+        sum.foreign_writes = sum.foreign_writes.min(shard.foreign_writes);
         sum.store_waiting += shard.store_waiting;
         sum.log_dropped += shard.log_dropped;
     }
@@ -220,6 +222,15 @@ fn shards(text: &mut Text, scrape: &Scrape<'_>, groups: &[(String, Snapshot)]) {
     for (shard, snapshot) in groups {
         text.sample(name, &[("server", "sqlite"), ("shard", shard)], snapshot.store_waiting as f64);
     }
+    let name = "ringmill_db_foreign_writes_known_total";
+    text.family(
+        name,
+        "counter",
+        "Of the writes by other processes that were noticed, those that shards know of.",
+    );
+    for (shard, snapshot) in groups {
+        text.sample(name, &[("server", "sqlite"), ("shard", shard)], snapshot.foreign_writes as f64);
+    }
 }
 
 type Row = (&'static str, &'static str, &'static str, fn(&Counters) -> f64);
@@ -262,12 +273,12 @@ fn store(text: &mut Text, statistics: &Statistics) {
     let commit =
         ("ringmill_db_commits_total", "counter", "Transactions committed; a group of writes shares one.");
     text.single(commit, &[server], commits as f64);
-    let rows: [StoreRow; 6] = [
+    let name = "ringmill_db_foreign_writes_total";
+    let foreign = (name, "counter", "Times that a write by another process was noticed.");
+    text.single(foreign, &[server], statistics.foreign_writes as f64);
+    let rows: [StoreRow; 5] = [
         ("ringmill_db_checkpoints_total", "Times that the log was copied into the database.", |t| {
             t.checkpoints
-        }),
-        ("ringmill_db_foreign_writes_total", "Times that a write by another process was noticed.", |t| {
-            t.foreign_writes
         }),
         ("ringmill_db_prepared_total", "Statements prepared, at first or anew; the others were kept.", |t| {
             t.prepared

@@ -99,6 +99,8 @@ pub struct Snapshot {
     pub counters: Counters,
     /// The database's file does not serve.
     pub is_degraded: bool,
+    /// Writes by other processes that it knows of.
+    pub foreign_writes: u64,
     /// Jobs handed to the store and not replied to.
     pub store_waiting: usize,
     /// Lines that found no room on their way to the log.

@@ -388,6 +388,7 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
                 let snapshot = Snapshot {
                     counters: core.counters(),
                     is_degraded: self.store.is_unavailable(),
+                    foreign_writes: self.store.foreign_writes(),
                     store_waiting: self.stored.len(),
                     log_dropped: self.log_dropped,
                 };

@@ -54,6 +54,9 @@ pub trait Ask {
 
     /// Whether it fails because of the database's file.
     fn is_unavailable(&self) -> bool;
+
+    /// How often others were seen to have written: what was read before it rose may be out of date.
+    fn foreign_writes(&self) -> u64;
 }
 
 impl Ask for Handle {
@@ -67,6 +70,10 @@ impl Ask for Handle {
 
     fn is_unavailable(&self) -> bool {
         Handle::is_unavailable(self)
+    }
+
+    fn foreign_writes(&self) -> u64 {
+        Handle::foreign_writes(self)
     }
 }
 

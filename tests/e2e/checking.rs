@@ -49,7 +49,7 @@ fn lines(text: &str) -> Vec<&str> {
 
 /// Checks the faults of a file, one a line, and that `serve` has the same.
 #[track_caller]
-fn check_faults(file: &str, statements: &[&str], expected: &[&str]) {
+pub(crate) fn check_faults(file: &str, statements: &[&str], expected: &[&str]) {
     let folder = folder_with(file, statements);
     let before = contents(folder.path());
     let last = match expected {
@@ -70,7 +70,7 @@ fn check_faults(file: &str, statements: &[&str], expected: &[&str]) {
 
 /// Checks the notes of a file that has no fault.
 #[track_caller]
-fn check_notes(file: &str, statements: &[&str], expected: &[&str]) {
+pub(crate) fn check_notes(file: &str, statements: &[&str], expected: &[&str]) {
     let folder = folder_with(file, statements);
     let before = contents(folder.path());
     let ended = run(folder.path(), &["check"]);

@@ -1,5 +1,6 @@
 //! Keys that are text: whatever a row is called, its path leads to it, and to it alone.
 
+use crate::checking::{check_faults, check_notes};
 use crate::server::Setup;
 
 const FILE: &str = r#"
@@ -79,4 +80,27 @@ fn any_other_key_is_reached_at_its_location() {
     client.get("/words/a%2fb").is(200, r#"{"word":"a/b","note":""}"#);
     client.get("/words/a/b").is(404, r#"{"error":"Not found"}"#);
     client.get("/words/a%252Fb").is(404, r#"{"error":"Word not found"}"#);
+}
+
+/// A row has one path: what shows it is found by its key.
+#[test]
+fn a_key_that_tells_fewer_texts_apart_is_a_fault() {
+    let file = "[tables.t]\nitem = \"/t/{word}\"\nkey = \"word\"\n[tables.t.columns]\nword = \"text\"\nother = \"text\"\n";
+    for collation in ["NOCASE", "RTRIM"] {
+        let table =
+            format!("CREATE TABLE t (word TEXT NOT NULL COLLATE {collation} PRIMARY KEY, other TEXT) STRICT");
+        let fault = format!(
+            "ringmill.toml:5: tables.t.columns.word: t.word has COLLATE {collation} in the database, so that several keys would name one row; take a key that compares every byte, or make the table anew"
+        );
+        check_faults(file, &[&table], &[&fault]);
+    }
+    // So may other columns, a key's index, and a key of which there is one way to say it.
+    let table = "CREATE TABLE t (word TEXT NOT NULL PRIMARY KEY, other TEXT COLLATE NOCASE) STRICT";
+    check_notes(file, &[table, "CREATE UNIQUE INDEX i ON t (word COLLATE NOCASE)"], &[]);
+    let uuid = file.replace("word = \"text\"", "word = \"uuid\"");
+    check_notes(
+        &uuid,
+        &["CREATE TABLE t (word TEXT NOT NULL COLLATE NOCASE PRIMARY KEY, other TEXT) STRICT"],
+        &[],
+    );
 }

@@ -24,6 +24,7 @@ mod pipelining;
 mod posts;
 mod readme;
 mod refusals;
+mod returning;
 mod routing;
 mod seeding;
 mod splits;

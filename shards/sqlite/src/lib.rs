@@ -22,6 +22,7 @@ mod reader;
 mod seat;
 mod writer;
 
+mod decimal;
 mod fault;
 mod link;
 mod run;
@@ -33,6 +34,7 @@ mod bounds;
 mod statistics;
 
 pub use bounds::{GROUP_MAX, STATEMENTS_MAX, TROUBLE_INTERVAL};
+pub use decimal::compare_decimals;
 pub use job::{Answers, Class, Error, Event, Job, Reply, Rows, Statement, Ticket, held_bytes};
 pub use link::Sync;
 pub use load::Loader;

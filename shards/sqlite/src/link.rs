@@ -148,6 +148,7 @@ impl Link {
             connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note))?;
         }
         set_up(&connection, opening.busy_timeout)?;
+        crate::decimal::add_collation(&connection)?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         let bytes = i32::try_from(opening.value_bytes_max.saturating_add(LENGTH_SPARE)).unwrap_or(i32::MAX);
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, bytes)?;

@@ -133,6 +133,8 @@ pub struct Compiled {
     pub reads: Vec<String>,
     /// What it writes, by triggers and foreign keys too; sorted.
     pub writes: Vec<Write>,
+    /// What it sets in rows that are there, triggers left out: table and column; sorted.
+    pub sets: Vec<(String, String)>,
 }
 
 /// A write to a table.
@@ -167,6 +169,7 @@ struct Seen {
     is_change: bool,
     reads: Vec<String>,
     writes: Vec<Write>,
+    sets: Vec<(String, String)>,
 }
 
 impl Compiler {
@@ -241,6 +244,7 @@ impl Compiler {
     }
 
     fn new(mut connection: Connection) -> rusqlite::Result<Compiler> {
+        crate::decimal::add_collation(&connection)?;
         let seen = Arc::new(Mutex::new(Seen::default()));
         let sink = Arc::clone(&seen);
         connection.authorizer(Some(move |context: AuthContext<'_>| {
@@ -248,7 +252,7 @@ impl Compiler {
             if seen.is_change {
                 return Authorization::Allow;
             }
-            seen.note(&context.action);
+            seen.note(&context);
             in_job(&context.action)
         }))?;
         Ok(Compiler { connection, seen })
@@ -270,19 +274,25 @@ impl Compiler {
         seen.reads.dedup();
         seen.writes.sort();
         seen.writes.dedup();
+        seen.sets.sort();
+        seen.sets.dedup();
         Ok(Compiled {
             columns: statement.column_names().map(str::to_owned).collect(),
             readonly: statement.readonly(),
             parameters: (1..=statement.parameter_count()).map(parameter).collect(),
             reads: seen.reads,
             writes: seen.writes,
+            sets: seen.sets,
         })
     }
 }
 
 impl Seen {
-    fn note(&mut self, action: &AuthAction<'_>) {
-        let (table, kind) = match *action {
+    fn note(&mut self, context: &AuthContext<'_>) {
+        if let (AuthAction::Update { table_name, column_name }, None) = (context.action, context.accessor) {
+            self.sets.push((table_name.to_owned(), column_name.to_owned()));
+        }
+        let (table, kind) = match context.action {
             AuthAction::Read { table_name, .. } => {
                 self.reads.push(table_name.to_owned());
                 return;

@@ -9,7 +9,7 @@ use crate::{Answers, Class, Error, Event, Job, Reply, Ticket, held_bytes};
 use crossbeam_utils::CachePadded;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) lanes: Lanes<Task>,
     pub(crate) counters: Box<[CachePadded<Counters>]>,
     pub(crate) holders: Holders,
+    /// How often the writer saw that someone else had written. Shards read it; only such a write writes it.
+    pub(crate) foreign_writes: CachePadded<AtomicU64>,
     /// Bytes of large replies that are on their way.
     pub(crate) held_bytes: CachePadded<AtomicUsize>,
     pub(crate) held_bytes_max: usize,

@@ -18,6 +18,8 @@ pub struct Statistics {
     pub waiting_reads_by_key: usize,
     /// Other reads that wait.
     pub waiting_reads: usize,
+    /// How often the writer saw that someone else had written.
+    pub foreign_writes: u64,
 }
 
 /// What one thread has done since it started.
@@ -41,8 +43,6 @@ pub struct ThreadStatistics {
     pub checkpoints: u64,
     /// Statements of jobs that were prepared, at first or anew; the others were kept.
     pub prepared: u64,
-    /// How often the writer saw that someone else had written.
-    pub foreign_writes: u64,
     /// Jobs that the database's file did not let it do.
     pub unavailable: u64,
     /// Jobs whose time had come before a thread was free.
@@ -62,7 +62,6 @@ pub(crate) struct Counters {
     pub(crate) losses: AtomicU64,
     pub(crate) checkpoints: AtomicU64,
     pub(crate) prepared: AtomicU64,
-    pub(crate) foreign_writes: AtomicU64,
     pub(crate) unavailable: AtomicU64,
     pub(crate) wait_timeouts: AtomicU64,
     pub(crate) is_unavailable: AtomicBool,
@@ -90,7 +89,6 @@ impl Counters {
             losses: self.losses.load(Relaxed),
             checkpoints: self.checkpoints.load(Relaxed),
             prepared: self.prepared.load(Relaxed),
-            foreign_writes: self.foreign_writes.load(Relaxed),
             unavailable: self.unavailable.load(Relaxed),
             wait_timeouts: self.wait_timeouts.load(Relaxed),
             is_unavailable: self.is_unavailable.load(Relaxed),

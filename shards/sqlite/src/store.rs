@@ -12,7 +12,10 @@ use crate::{Answers, Job, Sync, Ticket, fault};
 use crossbeam_utils::CachePadded;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed},
+};
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -132,6 +135,14 @@ impl Handle {
         self.shared.held_bytes.fetch_add(change.cast_unsigned(), Relaxed);
     }
 
+    /// How often it was seen that someone else had written to the file: as long as it stays the same, what was read after it was
+    /// looked at is not out of date because of others. It rises within about 50 ms of a foreign commit while nothing is written
+    /// here, and always before the answers of a write whose transaction follows that commit.
+    pub fn foreign_writes(&self) -> u64 {
+        // Whoever sees it risen reads what was written: a snapshot opened from then on has it.
+        self.shared.foreign_writes.load(Acquire)
+    }
+
     /// Whether a thread's last jobs failed because of the database's file: it is gone, full, locked or damaged.
     pub fn is_unavailable(&self) -> bool {
         self.shared.counters.iter().any(|counters| counters.is_unavailable.load(Relaxed))
@@ -172,6 +183,7 @@ impl Store {
             lanes: Lanes::new(options.readers, options.queue_max),
             counters: (0..=options.readers).map(|_| CachePadded::new(Counters::default())).collect(),
             holders: Holders::new(options.readers),
+            foreign_writes: CachePadded::new(AtomicU64::new(0)),
             held_bytes: CachePadded::new(AtomicUsize::new(0)),
             held_bytes_max: options.held_bytes_max,
             given_up_at: OnceLock::new(),
@@ -212,6 +224,7 @@ impl Store {
             waiting_writes: lanes.waiting(Lane::Write),
             waiting_reads_by_key: lanes.waiting(Lane::Key),
             waiting_reads: lanes.waiting(Lane::Read),
+            foreign_writes: self.shared.foreign_writes.load(Relaxed),
         }
     }
 

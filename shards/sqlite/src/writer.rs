@@ -22,6 +22,7 @@ use crate::{Answers, Error, Event, Reply, fault};
 use rusqlite::ffi;
 use rusqlite::wal::CheckpointMode;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering::Release;
 use std::time::Instant;
 
 mod checkpoint;
@@ -348,7 +349,7 @@ impl Writer {
         let seen = data_version(link);
         // No figure, as on a new connection, counts as a change: better to fill a cache once too often.
         if seen.is_none() || seen != self.data_version {
-            add(&self.seat.counters().foreign_writes, 1);
+            self.seat.shared.foreign_writes.fetch_add(1, Release);
             self.seat.observe(Event::ForeignWrite);
         }
         self.data_version = seen;

@@ -1,7 +1,7 @@
 //! Numbers, exactly: integers out of their digits, decimals compared without rounding.
 
 use crate::config::plan::Type;
-use ringmill_sqlite::Value;
+use ringmill_sqlite::{Value, compare_decimals};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -44,7 +44,7 @@ fn integer(digits: &str, least: i64, most: i64) -> Result<Value, Message> {
 
 /// Neither too large for the type nor so small that nothing is left of it.
 fn real(real: f64, digits: &str) -> Result<Value, Message> {
-    let vanished = real == 0.0 && Decimal::new(digits).sign != 0;
+    let vanished = real == 0.0 && compare_decimals(digits, "0").is_ne();
     if real.is_finite() && !vanished { Ok(Value::Real(real)) } else { Err(words::OUT_OF_RANGE.into()) }
 }
 
@@ -74,13 +74,9 @@ pub(in crate::api) fn without_zeros(digits: &str) -> &str {
     digits.trim_end_matches('0').trim_end_matches('.')
 }
 
-/// A decimal number of any length, for comparison: sign × 0.DIGITS × 10^exponent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A decimal number of any length, by its value.
+#[derive(Clone, Debug)]
 pub(in crate::api) struct Decimal {
-    sign: i8,
-    exponent: i64,
-    /// Neither first nor last is `0`; empty for zero.
-    digits: String,
     /// As it was written.
     text: String,
 }
@@ -88,35 +84,19 @@ pub(in crate::api) struct Decimal {
 impl Decimal {
     /// `text` is a number by JSON's grammar.
     pub(in crate::api) fn new(text: &str) -> Decimal {
-        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-        let (negative, unsigned) = match mantissa.strip_prefix('-') {
-            Some(unsigned) => (true, unsigned),
-            None => (false, mantissa),
-        };
-        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-        let all = format!("{whole}{fraction}");
-        let digits = all.trim_start_matches('0');
-        let leading_zeros = all.len() - digits.len();
-        let digits = digits.trim_end_matches('0').to_owned();
-        if digits.is_empty() {
-            return Decimal { sign: 0, exponent: 0, digits, text: text.to_owned() };
-        }
-        let huge = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
-        let exponent = exponent.parse().unwrap_or(huge);
-        let shift = whole.len() as i64 - leading_zeros as i64;
-        let exponent = shift.saturating_add(exponent);
-        Decimal { sign: if negative { -1 } else { 1 }, exponent, digits, text: text.to_owned() }
+        Decimal { text: text.to_owned() }
+    }
+}
+
+impl PartialEq for Decimal {
+    fn eq(&self, other: &Decimal) -> bool {
+        compare_decimals(&self.text, &other.text).is_eq()
     }
 }
 
 impl PartialOrd for Decimal {
     fn partial_cmp(&self, other: &Decimal) -> Option<Ordering> {
-        let magnitude = || (self.exponent, &self.digits).cmp(&(other.exponent, &other.digits));
-        Some(match self.sign.cmp(&other.sign) {
-            Ordering::Equal if self.sign < 0 => magnitude().reverse(),
-            Ordering::Equal => magnitude(),
-            unequal => unequal,
-        })
+        Some(compare_decimals(&self.text, &other.text))
     }
 }
 

@@ -317,6 +317,9 @@ impl Found<'_> {
 
     fn key(&mut self, table: &Table, live: &LiveTable) {
         let names: Vec<&str> = table.key.iter().map(|index| table.columns[*index].name.as_str()).collect();
+        for index in &table.key {
+            self.key_column(table, &table.columns[*index], live);
+        }
         if is_unique(live, &names) {
             return;
         }
@@ -326,6 +329,23 @@ impl Found<'_> {
         let message =
             format!("the key ({}) of {} is not unique in the database", names.join(", "), table.sql_name);
         self.add(key, message, Means::Missing { steps, harm: Harm::Wrong });
+    }
+
+    /// One that takes different texts for the same would give a row several paths, and what a write makes stale would not be all
+    /// that shows the row.
+    fn key_column(&mut self, table: &Table, column: &Column, live: &LiveTable) {
+        let is_as_sent = matches!(column.rules.kind, Type::Text | Type::Numeric | Type::Json);
+        let Some(there) = column_of(live, &column.name).filter(|_| is_as_sent) else { return };
+        if !there.collation.eq_ignore_ascii_case("BINARY") {
+            let (name, collation) = (format!("{}.{}", table.sql_name, column.name), &there.collation);
+            self.add(
+                column_key(table, column),
+                format!(
+                    "{name} has COLLATE {collation} in the database, so that several keys would name one row"
+                ),
+                Means::Wrong { remedy: "take a key that compares every byte, or make the table anew".into() },
+            );
+        }
     }
 
     fn index(&mut self, table: &Table, number: usize, index: &Index, live: &LiveTable) {

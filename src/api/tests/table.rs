@@ -308,6 +308,29 @@ fn a_row_that_refers_to_itself_can_be_written() {
     served.check(Patch, "/nodes/a/1", r#"{"code":"d"}"#, 409, referred);
 }
 
+/// Doubles would take these for one another.
+#[test]
+fn numerics_are_ordered_to_their_last_digit() {
+    let served = Served::of(
+        r#"
+        [tables.prices]
+        list = "/prices"
+        order = ["price.desc"]
+        replies = { list = "@rows" }
+        [tables.prices.columns]
+        id = { type = "bigint", generated = "identity", hidden = true }
+        price = "numeric"
+        "#,
+    );
+    let sorted = ["1e400", "9007199254740993", "9007199254740992.5", "9007199254740992", "0.10", "0.1", "-3"];
+    for price in ["0.10", "9007199254740992", "1e400", "-3", "9007199254740993", "0.1", "9007199254740992.5"]
+    {
+        assert_eq!(served.send(Post, "/prices", &format!(r#"{{"price":{price}}}"#)).status, 201, "{price}");
+    }
+    let rows: Vec<_> = sorted.iter().map(|price| format!(r#"{{"price":{price}}}"#)).collect();
+    served.check(Get, "/prices", "", 200, &format!("[{}]", rows.join(",")));
+}
+
 /// 1 and 1.0 are two keys and one number: pages keep them in one order.
 #[test]
 fn keys_that_are_equal_as_numbers_have_an_order() {

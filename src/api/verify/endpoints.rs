@@ -5,6 +5,7 @@ use crate::config::plan::{EndpointKind, Shape, SqlEndpoint, Template};
 use ringmill_sqlite::{Compiled, Compiler, Schema};
 
 use super::Findings;
+use super::returning;
 use super::touched::{TableRef, Tag, overridden, tag, written};
 use crate::api::{Api, Kind, sql_text};
 
@@ -64,6 +65,7 @@ pub(super) fn check(findings: &mut Findings<'_>, api: &mut Api, compiler: &Compi
         check_methods(findings, &key, &endpoint.methods, &asked);
         check_pragmas(findings, &key, &asked, live);
         check_columns(findings, &key, sql, &asked);
+        returning::check(findings, &key, sql, &asked);
         let is_shown = |name: &&str| sql.reply.as_ref().is_some_and(|reply| shows(reply, name));
         for name in compiled.unused_parameters().filter(|name| !is_shown(name)) {
             let at = format!("{key}.params.{name}");

@@ -39,6 +39,34 @@ fn a_write_by_another_process_is_noticed() {
     assert!(quickest < NOTICED, "{quickest:?} at best");
 }
 
+/// What each shard knows of, which is what its answers may depend on.
+fn known(server: &Server) -> Vec<f64> {
+    let text = server.connect_admin().get("/metrics?per=shard").text();
+    let metrics = crate::server::Metrics(text);
+    let known = metrics.series("ringmill_db_foreign_writes_known_total");
+    known.into_iter().map(|(_, count)| count).collect()
+}
+
+#[test]
+fn every_shard_knows_of_a_write_by_another_process() {
+    let server = Setup::shards(4).file(FILE).start();
+    let other = Connection::open(server.database()).expect("the database opens");
+    for n in 0..5 {
+        let before = known(&server);
+        assert_eq!(before.len(), 4, "each shard says what it knows");
+        other.execute("INSERT INTO things (key) VALUES (?1)", [n]).expect("a write");
+        // Whoever writes after it knows of it when the answer is there, on every shard.
+        let answer = server.connect().ask("POST", "/api/things", Some(&thing(&format!("own {n}"), 1)));
+        assert_eq!(answer.status, 201);
+        let after = known(&server);
+        assert!(after.iter().zip(&before).all(|(after, before)| after > before), "{before:?} {after:?}");
+        // And without any write here.
+        other.execute("INSERT INTO things (key) VALUES (?1)", [n + 100]).expect("a write");
+        until_noticed(&server, after[0], Instant::now());
+        assert!(known(&server).iter().all(|known| *known > after[0]), "{after:?}");
+    }
+}
+
 #[test]
 fn what_seed_writes_is_noticed_and_writes_go_on_beside_it() {
     let server = Setup::shards(2).file(FILE).start();

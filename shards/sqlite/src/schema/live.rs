@@ -64,6 +64,8 @@ pub struct LiveColumn {
     pub default: Option<String>,
     /// Its place in the primary key, from 1; 0 if it is none of its columns.
     pub key_position: u32,
+    /// How it compares with other text: `BINARY`, `NOCASE`, `RTRIM`, or one that another program knows; in the capitals of the file.
+    pub collation: String,
     /// Whether it is computed from others, and so cannot be written.
     pub computed: bool,
 }
@@ -160,7 +162,7 @@ fn table(
         }
         TableKind::View | TableKind::Virtual => false,
     };
-    let columns = match (columns(connection, &name), kind) {
+    let columns = match (columns(connection, &name, kind), kind) {
         // A view of a table that is gone has none.
         (Err(_), TableKind::View) => Vec::new(),
         (columns, _) => columns?,
@@ -178,7 +180,7 @@ fn table(
     })
 }
 
-fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<LiveColumn>> {
+fn columns(connection: &Connection, table: &str, kind: TableKind) -> rusqlite::Result<Vec<LiveColumn>> {
     // hidden: 1 is hidden, 2 and 3 are computed.
     let sql = "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) \
                WHERE hidden <> 1 ORDER BY cid";
@@ -190,10 +192,18 @@ fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<LiveCol
             not_null: row.get(2)?,
             default: row.get(3)?,
             key_position: row.get(4)?,
+            collation: "BINARY".to_owned(),
             computed: row.get::<_, i64>(5)? != 0,
         })
     })?;
-    columns.collect()
+    let mut columns = columns.collect::<rusqlite::Result<Vec<_>>>()?;
+    for column in columns.iter_mut().filter(|_| kind == TableKind::Table) {
+        let (_, collation, ..) = connection.column_metadata(Some("main"), table, &column.name)?;
+        if let Some(collation) = collation {
+            column.collation = collation.to_string_lossy().into_owned();
+        }
+    }
+    Ok(columns)
 }
 
 fn indexes(connection: &Connection, table: &str) -> rusqlite::Result<Vec<LiveIndex>> {

@@ -29,6 +29,7 @@ fn statements_are_checked_against_the_schema() {
             parameters: owned(&[":id"]),
             reads: owned(&["users"]),
             writes: vec![],
+            sets: vec![],
         },
     );
     check(
@@ -39,6 +40,7 @@ fn statements_are_checked_against_the_schema() {
             parameters: owned(&["", "", "?3"]),
             reads: owned(&["posts", "titles", "users"]),
             writes: vec![],
+            sets: vec![],
         },
     );
     check(
@@ -49,10 +51,24 @@ fn statements_are_checked_against_the_schema() {
             parameters: owned(&["?1", "?2"]),
             reads: owned(&["posts"]),
             writes: vec![write("audit", WriteKind::Insert), write("posts", WriteKind::Update)],
+            sets: vec![("posts".into(), "title".into())],
         },
     );
     let cascade = compiler.compile("DELETE FROM users WHERE id = ?1").unwrap();
     assert_eq!(cascade.writes, [write("posts", WriteKind::Delete), write("users", WriteKind::Delete)]);
+    // Only what the statement itself sets: neither what it makes, nor what its triggers do.
+    let sets = |sql: &str| compiler.compile(sql).unwrap().sets;
+    assert_eq!(sets("INSERT INTO posts (title) VALUES ('a')"), []);
+    let upsert = "INSERT INTO posts (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET title = 'b', user_id = 1";
+    let pair = |column: &str| ("posts".to_owned(), column.to_owned());
+    assert_eq!(sets(upsert), [pair("title"), pair("user_id")]);
+    let nested =
+        [SCHEMA, &["CREATE TRIGGER on_user AFTER UPDATE ON users BEGIN UPDATE posts SET title = 'c'; END"]]
+            .concat();
+    let compiled =
+        Compiler::in_memory(&owned(&nested)).unwrap().compile("UPDATE users SET email = 'd'").unwrap();
+    assert!(compiled.writes.contains(&write("posts", WriteKind::Update)));
+    assert_eq!(compiled.sets, [("users".to_owned(), "email".to_owned())]);
 }
 
 #[test]
@@ -113,7 +129,7 @@ fn a_schema_is_read_as_it_stands() {
     assert_eq!(Schema::read(&path), Ok(None));
     assert!(!path.exists(), "looking makes no file");
     let sql = [
-        "CREATE TABLE a (x INTEGER PRIMARY KEY, y TEXT NOT NULL DEFAULT ('q'), z INTEGER AS (x + 1), UNIQUE (y, x)) STRICT",
+        "CREATE TABLE a (x INTEGER PRIMARY KEY, y TEXT NOT NULL COLLATE NoCase DEFAULT ('q'), z INTEGER AS (x + 1), UNIQUE (y, x)) STRICT",
         "CREATE TABLE \"B b\" (a INT REFERENCES a ON DELETE CASCADE, c INT, d, FOREIGN KEY (c, d) REFERENCES a (y, x))",
         "CREATE INDEX i ON \"B b\" (abs(c), d, \"where\") WHERE c > 1 AND \"where\" = 'where x'",
         "CREATE VIEW v AS SELECT 1 AS one",
@@ -139,6 +155,7 @@ fn a_schema_is_read_as_it_stands() {
                 not_null,
                 default: default.map(str::to_owned),
                 key_position,
+                collation: if name == "y" { "NoCase" } else { "BINARY" }.into(),
                 computed,
             }
         };

@@ -1,0 +1,60 @@
+//! The time of a write where an SQL endpoint returns it.
+
+use crate::checking::check_notes;
+use crate::server::Setup;
+
+const FILE: &str = r#"
+[tables.t]
+list = "/t"
+[tables.t.columns]
+id = { type = "bigint", generated = "identity" }
+n = "bigint"
+at = { type = "timestamp", generated = "on_write" }
+[endpoints.e]
+path = "/e"
+methods = ["POST"]
+params = { n = "t.n" }
+shape = "row"
+"#;
+const SET: &str = "at = strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')";
+
+fn note() -> String {
+    format!(
+        "ringmill.toml:13: endpoints.e.sql: RETURNING shows at as it was before: its trigger runs after that; set it in the statement, {SET}"
+    )
+}
+
+#[test]
+fn returning_a_time_that_a_trigger_sets_is_noted() {
+    let set = format!("UPDATE t SET n = $n, {SET} WHERE id = 1 RETURNING at");
+    for (sql, is_noted) in [
+        ("UPDATE t SET n = $n WHERE id = 1 RETURNING id, At", true),
+        ("UPDATE t SET n = $n WHERE id = 1 RETURNING *", true),
+        ("UPDATE t SET n = $n WHERE id = 1 RETURNING date(at) AS day", true),
+        ("INSERT INTO t (id, n) VALUES (1, $n) ON CONFLICT (id) DO UPDATE SET n = $n RETURNING at", true),
+        ("UPDATE t SET n = $n WHERE id = 1 AND at < 'x' RETURNING id, n * 2 AS twice", false),
+        ("INSERT INTO t (n) VALUES ($n) RETURNING *", false),
+        (&set, false),
+    ] {
+        let file = format!("{FILE}sql = \"{sql}\"\n");
+        let note = note();
+        eprintln!("{sql}");
+        let notes = [note.as_str()];
+        check_notes(&file, &[], if is_noted { &notes } else { &[] });
+    }
+}
+
+/// What the note says is so, and its remedy is one.
+#[test]
+fn the_remedy_shows_the_time_of_the_write() {
+    for (set, is_new) in [(String::new(), false), (format!(", {SET}"), true)] {
+        let sql = format!("UPDATE t SET n = $n{set} WHERE id = 1 RETURNING at");
+        let server = Setup::shards(1).file(format!("{FILE}sql = \"{sql}\"\n")).start();
+        let client = &mut server.connect();
+        let made = client.ask("POST", "/t", Some(r#"{"n":1}"#)).json()["at"].clone();
+        let returned = client.ask("POST", "/e", Some(r#"{"n":2}"#)).json()["at"].clone();
+        let now = client.get("/t").json()["t"][0]["at"].clone();
+        assert_ne!(now, made);
+        assert_eq!(returned, if is_new { now } else { made });
+    }
+}
