@@ -203,12 +203,16 @@ impl SqlEndpoint {
             write_value(&mut body, kind, row.and_then(<[Value]>::first).unwrap_or(&Value::Null));
             return self.answer(body);
         }
-        let Some(shape) = self.row.as_ref().filter(|shape| rows.columns == 0 || shape.len() == rows.columns)
-        else {
+        let Some(shape) = self.row.as_ref() else {
             return refuse::internal(
                 "the names of the statement's columns can't be told; give each an alias with AS",
             );
         };
+        if rows.columns > 0 && shape.len() != rows.columns {
+            return refuse::internal(
+                "a table got another column since the start, and the statement returns *; start the server again, or name the columns",
+            );
+        }
         let filling = Filling { row, rows: Some(rows), parameters, ..Filling::default() };
         match (&self.reply, self.shape) {
             (Some(reply), _) => reply.write(&mut body, shape, &filling),

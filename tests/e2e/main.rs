@@ -31,6 +31,7 @@ mod splits;
 mod starting;
 mod store;
 mod syncs;
+mod together;
 mod values;
 mod vanishing;
 mod wire;
