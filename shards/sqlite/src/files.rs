@@ -22,7 +22,7 @@ type Identity = (u64, u64);
 pub(crate) enum Seen {
     /// What was opened.
     Same,
-    /// No database.
+    /// No database, or an empty file.
     Gone,
     /// Another database, or ours without its log.
     Other,
@@ -40,7 +40,7 @@ impl Files {
             PathBuf::from(name)
         };
         let paths = [path.clone(), beside("-wal"), beside("-shm")];
-        let opened = [identity(&paths[0]), identity(&paths[1]), identity(&paths[2])];
+        let opened = [database(&paths[0]), identity(&paths[1]), identity(&paths[2])];
         Files { given, paths, opened }
     }
 
@@ -56,13 +56,19 @@ impl Files {
 
     /// For a writer without a connection: the log may have gone with the last one, as it should.
     pub(crate) fn look_at_database(&self) -> Seen {
-        match identity(&self.given) {
+        match database(&self.given) {
             None => Seen::Gone,
             // The name that it was opened by may be gone while another still leads to it: its log belongs to that one.
-            now if now == self.opened[0] && identity(&self.paths[0]) == now => Seen::Same,
+            now if now == self.opened[0] && database(&self.paths[0]) == now => Seen::Same,
             Some(_) => Seen::Other,
         }
     }
+}
+
+/// Of a file that may be a database: one that was opened has at least its header, so that an empty one was emptied since.
+fn database(path: &Path) -> Option<Identity> {
+    let metadata = std::fs::metadata(path).ok().filter(|metadata| metadata.len() > 0)?;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 fn identity(path: &Path) -> Option<Identity> {

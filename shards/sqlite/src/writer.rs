@@ -422,7 +422,7 @@ fn data_version(link: &Link) -> Option<i64> {
 }
 
 /// What is said while there is no file.
-const GONE: &str = "the file is gone; put it back or restore a backup in its place";
+const GONE: &str = "the file is gone or empty; put it back or restore a backup in its place";
 
 #[cold]
 fn lost() -> Error {

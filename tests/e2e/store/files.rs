@@ -209,12 +209,32 @@ fn a_file_that_was_moved_away_refuses_writes_until_it_is_back() {
     is_unavailable(&response);
     assert_eq!(keys(&server), ["before"], "reads go on");
     ready_says(&server, "degraded");
-    complains(&server, "the file is gone");
+    complains(&server, "the file is gone or empty");
     std::fs::rename(&aside, &path).expect("it moves back");
     ready_says(&server, "ready");
     create_at_last(&server, "after");
     let server = Setup::shards(1).folder(server.kill()).start();
     assert_eq!(keys(&server), ["before", "after"]);
+}
+
+#[test]
+fn a_file_that_was_emptied_takes_no_writes_until_another_stands_in_its_place() {
+    let backup = filled(5);
+    let server = Setup::shards(2).file(FILE).start();
+    create_at_last(&server, "before");
+    let path = server.database();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).expect("the file");
+    file.set_len(0).expect("an empty file");
+    for n in 0..200 {
+        let status = create(&server, &format!("never{n}"));
+        assert!([500, 503, 504].contains(&status), "{status}");
+    }
+    ready_says(&server, "degraded");
+    complains(&server, "the file is gone or empty");
+    std::fs::rename(backup.path().join("data/ringmill.db"), &path).expect("it moves");
+    create_at_last(&server, "new");
+    assert_eq!(keys(&server), ["k0", "k1", "k2", "k3", "k4", "new"]);
+    assert_sound(&path);
 }
 
 #[test]
