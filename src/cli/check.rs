@@ -4,8 +4,8 @@
 use super::database::{data_flag, live_schema};
 use super::{Configuration, Failure, plan, say};
 use crate::api::{Api, Depth, Tag, Terms, Touched, verify};
-use crate::config::plan::{Algorithm, CacheRule, Caller, Plan, Rate, RateLimit, Source};
-use crate::config::{Fault, show_duration};
+use crate::config::plan::{Algorithm, CacheRule, Caller, Endpoint, Plan, Rate, RateLimit, Source, Table};
+use crate::config::{Fault, key_of, show_duration};
 use ringmill_http1::Method;
 use std::process::ExitCode;
 
@@ -85,7 +85,7 @@ fn print_routes(plan: &Plan, api: &Api) -> usize {
                 let lines: Vec<_> = sql.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
                 print("sql", &lines.join(" "));
             }
-            print_terms(plan, terms);
+            print_terms(plan, &declared_at(plan, &route.path, method), terms);
         }
     }
     statements
@@ -95,7 +95,24 @@ fn print(name: &str, text: &str) {
     say!("  {name:<8}{text}");
 }
 
-fn print_terms(plan: &Plan, terms: &Terms) {
+/// The key of the table or endpoint that a route belongs to.
+fn declared_at(plan: &Plan, path: &str, method: Method) -> String {
+    let is_it = |endpoint: &&Endpoint| {
+        endpoint.path == path && endpoint.methods.iter().any(|name| name == method.as_str())
+    };
+    if let Some(endpoint) = plan.endpoints.iter().find(is_it) {
+        return key_of("endpoints", &endpoint.name);
+    }
+    let has_it = |table: &&Table| [&table.list, &table.item].into_iter().flatten().any(|known| known == path);
+    plan.tables.iter().find(has_it).map_or_else(String::new, |table| key_of("tables", &table.name))
+}
+
+/// What is shown in the place of a secret.
+const HIDDEN: &str = "***";
+
+/// `key` is that of the table or endpoint.
+fn print_terms(plan: &Plan, key: &str, terms: &Terms) {
+    let is_secret = |name: &str| plan.places.is_secret(&key_of(key, name));
     let Touched { reads, writes } = &terms.touched;
     for (name, tags) in [("reads", reads), ("writes", writes)] {
         if !tags.is_empty() {
@@ -104,13 +121,14 @@ fn print_terms(plan: &Plan, terms: &Terms) {
         }
     }
     for policy in &terms.policies {
-        print("limit", &shown_limit(&plan.rate_limits[*policy]));
+        print("limit", &shown_limit(plan, &plan.rate_limits[*policy]));
     }
     if let Some(rule) = &terms.cache {
-        print("cache", &shown_cache(rule));
+        let hidden = is_secret("cache") || plan.places.is_secret("cache");
+        print("cache", &if hidden { HIDDEN.to_owned() } else { shown_cache(rule) });
     }
     if let Some(timeout) = terms.timeout {
-        print("timeout", &show_duration(timeout));
+        print("timeout", &if is_secret("timeout") { HIDDEN.to_owned() } else { show_duration(timeout) });
     }
 }
 
@@ -123,7 +141,12 @@ fn shown_tag(plan: &Plan, tag: &Tag) -> String {
 }
 
 /// `read: token bucket, 1000/min, burst 1000, by header:x-api-key, ip`
-fn shown_limit(policy: &RateLimit) -> String {
+fn shown_limit(plan: &Plan, policy: &RateLimit) -> String {
+    let key = key_of("rate_limits", &policy.name);
+    let names = ["algorithm", "rate", "burst", "by"];
+    if names.iter().any(|name| plan.places.is_secret(&key_of(&key, name))) {
+        return format!("{}: {HIDDEN}", policy.name);
+    }
     let algorithm = match policy.algorithm {
         Algorithm::FixedWindow => "fixed window".to_owned(),
         Algorithm::SlidingWindow => "sliding window".to_owned(),

@@ -4,6 +4,7 @@
 
 use super::bounded;
 use super::faults::Faults;
+use super::keys::{Key, Kind, Secret};
 use super::tree::{Node, Secrecy, Value, join};
 
 /// The longest file that `${file:…}` reads.
@@ -34,6 +35,46 @@ pub(super) fn expand(node: &mut Node, key: &str, environment: &[(String, String)
             for entry in entries.iter_mut().filter(|entry| entry.name != "sql" || entry.node.is_table()) {
                 expand(&mut entry.node, &join(key, &entry.name), environment, faults);
             }
+        }
+        _ => {}
+    }
+}
+
+/// Refuses what came in through `${…}` at keys whose values others are told. Nothing of it is left, so that no later fault
+/// can tell it either.
+pub(super) fn refuse_told(table: &mut Node, key: &str, keys: &'static [Key], faults: &Faults) {
+    let Value::Table(entries) = &mut table.value else { return };
+    for entry in entries {
+        let Some(known) = keys.iter().find(|known| known.name == entry.name) else { continue };
+        let key = join(key, &entry.name);
+        match (known.secret, known.kind) {
+            (Secret::Refused(how), _) => refuse(&mut entry.node, &key, how, faults),
+            (Secret::Kept, Kind::Section(keys)) => refuse_told(&mut entry.node, &key, keys, faults),
+            (Secret::Kept, Kind::Named(keys)) => {
+                let Value::Table(named) = &mut entry.node.value else { continue };
+                for entry in named {
+                    refuse_told(&mut entry.node, &join(&key, &entry.name), keys, faults);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Refuses what came in through `${…}` anywhere below `node`, which stands at `key`.
+pub(super) fn refuse(node: &mut Node, key: &str, how: &str, faults: &Faults) {
+    match &mut node.value {
+        Value::List(items) => items.iter_mut().for_each(|item| refuse(item, key, how, faults)),
+        Value::Table(entries) => {
+            for entry in entries {
+                refuse(&mut entry.node, &join(key, &entry.name), how, faults);
+            }
+        }
+        value if node.secrecy == Secrecy::Secret => {
+            let remedy = "write the value itself; --set and RINGMILL_… set it too, and keep nothing secret";
+            faults.add(&node.place, key, format!("`${{…}}` may not stand here: {how}"), remedy);
+            *value = Value::Text(String::new());
+            node.is_void = true;
         }
         _ => {}
     }

@@ -14,6 +14,17 @@ pub struct Key {
     pub default: Absent,
     /// One line about it, for people.
     pub about: &'static str,
+    /// Whether it may come in through `${…}`.
+    pub secret: Secret,
+}
+
+/// Whether a value may come in through `${…}`, which makes it a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secret {
+    /// It is told to nobody.
+    Kept,
+    /// Not that it comes in so: it is told to others, as the text says.
+    Refused(&'static str),
 }
 
 /// What a key takes. Bounds are inclusive.
@@ -98,8 +109,20 @@ const LENGTH: (i64, i64) = (0, GIB as i64);
 const STATUS: (i64, i64) = (200, 599);
 
 const fn key(name: &'static str, kind: Kind, default: Absent, about: &'static str) -> Key {
-    Key { name, kind, default, about }
+    Key { name, kind, default, about, secret: Secret::Kept }
 }
+
+/// A key whose value others are told, and how.
+const fn told(how: &'static str, key: Key) -> Key {
+    Key { secret: Secret::Refused(how), ..key }
+}
+
+const IN_SCHEMA: &str =
+    "the value becomes part of the database's schema, which everybody who reads that sees";
+const IN_ROUTES: &str = "the value is part of a route, which the log and metrics name";
+const IN_CHECK: &str = "`check` shows the value";
+pub(super) const IN_FAULTS: &str = "faults name the files";
+const IN_REFUSALS: &str = "clients whose values break a rule are told the rule";
 
 const fn reserved(name: &'static str) -> Key {
     key(name, Reserved, Described(""), "not in this version")
@@ -108,7 +131,10 @@ const fn reserved(name: &'static str) -> Key {
 /// The file as a whole.
 pub static ROOT: &[Key] = &[
     key("format", Integer(super::FORMAT, super::FORMAT), Is("1"), "format of this file"),
-    key("include", Texts, Is("[]"), "more [tables], [endpoints] and [rate_limits]: [\"api/*.toml\"]"),
+    told(
+        IN_FAULTS,
+        key("include", Texts, Is("[]"), "more [tables], [endpoints] and [rate_limits]: [\"api/*.toml\"]"),
+    ),
     key("server", Section(SERVER), Described(""), "where and on what it runs"),
     key("http", Section(HTTP), Described(""), "bounds of a request and of a connection"),
     key("log", Section(LOG), Described(""), "what goes to standard error"),
@@ -138,7 +164,10 @@ pub static SERVER: &[Key] = &[
     key("cores", Other("\"all\", a count, or CPUs as in \"0-3,8\""), Is("all"), "CPUs or number of shards"),
     key("data", Text, Is("data"), "folder of the embedded database"),
     key("trusted_proxies", Texts, Is("[]"), "networks whose X-Forwarded-For is believed"),
-    key("metrics_path", Text, Is("\"\""), "where metrics are public; \"\": on the admin listener alone"),
+    told(
+        IN_ROUTES,
+        key("metrics_path", Text, Is("\"\""), "where metrics are public; \"\": on the admin listener alone"),
+    ),
     key("drain_delay", DELAY, Is("0s"), "after SIGTERM: how long connections are still accepted"),
     key("drain_timeout", DELAY, Is("30s"), "how long requests in flight have to finish"),
 ];
@@ -274,18 +303,24 @@ pub static TIER: &[Key] = &[
 
 /// `[tables.NAME]`.
 pub static TABLE: &[Key] = &[
-    key("table", Text, Described("the name"), "name in the database"),
+    told(IN_SCHEMA, key("table", Text, Described("the name"), "name in the database")),
     key("noun", Text, Described("the name, singular and with a capital"), "one row, in messages"),
-    key("list", Text, Described("no such routes"), "path of GET (many) and POST"),
-    key(
-        "item",
-        Text,
-        Described("no such routes"),
-        "path of GET, PUT, PATCH and DELETE; names the key columns",
+    told(IN_ROUTES, key("list", Text, Described("no such routes"), "path of GET (many) and POST")),
+    told(
+        IN_ROUTES,
+        key(
+            "item",
+            Text,
+            Described("no such routes"),
+            "path of GET, PUT, PATCH and DELETE; names the key columns",
+        ),
     ),
-    key("key", TextOrTexts, Is("id"), "column or columns that name a row"),
-    key("shard_by", Text, Described("the key"), "looked at only when there are database shards"),
-    key("order", TextOrTexts, Described("the key"), "order of lists: \"created_at.desc\""),
+    told(IN_SCHEMA, key("key", TextOrTexts, Is("id"), "column or columns that name a row")),
+    told(
+        IN_SCHEMA,
+        key("shard_by", Text, Described("the key"), "looked at only when there are database shards"),
+    ),
+    told(IN_CHECK, key("order", TextOrTexts, Described("the key"), "order of lists: \"created_at.desc\"")),
     key("filter", Texts, Is("[]"), "not in this version"),
     key("page", Section(PAGE), Described(""), "bounds of a page"),
     key(
@@ -294,11 +329,14 @@ pub static TABLE: &[Key] = &[
         Is("public"),
         "what there is; an operation that a table does not name does not exist",
     ),
-    key(
-        "rate_limit",
-        OtherOrSection("a policy, a list, or a table by operation", POLICIES),
-        Described("none"),
-        "policies that apply",
+    told(
+        IN_CHECK,
+        key(
+            "rate_limit",
+            OtherOrSection("a policy, a list, or a table by operation", POLICIES),
+            Described("none"),
+            "policies that apply",
+        ),
     ),
     key(
         "cache",
@@ -307,17 +345,23 @@ pub static TABLE: &[Key] = &[
         "how long answers are kept",
     ),
     key("read", Choice(READ), Described("database.read"), "which server is read from"),
-    key(
-        "indexes",
-        OtherOrSection("a list of lists of columns, or of tables", INDEX),
-        Is("[]"),
-        "indexes beside those of keys and unique columns",
+    told(
+        IN_SCHEMA,
+        key(
+            "indexes",
+            OtherOrSection("a list of lists of columns, or of tables", INDEX),
+            Is("[]"),
+            "indexes beside those of keys and unique columns",
+        ),
     ),
-    key(
-        "columns",
-        Named(COLUMN),
-        Described("must be given"),
-        "columns by name, in the order of answers; `name = \"text\"` is short for `name = { type = \"text\" }`",
+    told(
+        IN_SCHEMA,
+        key(
+            "columns",
+            Named(COLUMN),
+            Described("must be given"),
+            "columns by name, in the order of answers; `name = \"text\"` is short for `name = { type = \"text\" }`",
+        ),
     ),
     key("replies", Section(REPLIES), Described("made from name and noun"), "bodies of answers"),
 ];
@@ -418,17 +462,20 @@ pub static REPLIES: &[Key] = &[
 
 /// `[endpoints.NAME]`.
 pub static ENDPOINT: &[Key] = &[
-    key("path", Text, Described("must be given"), "path of the route"),
-    key("methods", Texts, Is("[\"GET\"]"), "methods of the route"),
+    told(IN_ROUTES, key("path", Text, Described("must be given"), "path of the route")),
+    told(IN_ROUTES, key("methods", Texts, Is("[\"GET\"]"), "methods of the route")),
     key("sql", Text, Described("none"), "one statement; $name is a parameter, always bound"),
     key("sql_file", Text, Described("none"), "file that holds it"),
     key("json", Other("a value"), Described("none"), "a constant answer"),
     key("echo", Boolean, Described("false"), "answers with the request"),
-    key(
-        "params",
-        OtherOrSection("a table by name: \"table.column\", or a table of rules", PARAMETER),
-        Described("none"),
-        "parameters, with the rules of that column or their own; those of the path are text if they are left out",
+    told(
+        IN_REFUSALS,
+        key(
+            "params",
+            OtherOrSection("a table by name: \"table.column\", or a table of rules", PARAMETER),
+            Described("none"),
+            "parameters, with the rules of that column or their own; those of the path are text if they are left out",
+        ),
     ),
     key(
         "shape",
@@ -438,16 +485,22 @@ pub static ENDPOINT: &[Key] = &[
     ),
     key("status", Integer(STATUS.0, STATUS.1), Described("200"), "status of the answer when all went well"),
     key("reply", TEMPLATE, Described("the shape itself"), "body of the answer"),
-    key("reads", Texts, Described("asked of the database"), "what it reads: \"users/{id}\""),
-    key("writes", Texts, Described("asked of the database"), "what it writes: \"users/{id}\""),
-    key(
-        "columns",
-        Other("a table of types"),
-        Described("what the database says"),
-        "types of computed columns: { n = \"integer\" }",
+    told(IN_CHECK, key("reads", Texts, Described("asked of the database"), "what it reads: \"users/{id}\"")),
+    told(
+        IN_CHECK,
+        key("writes", Texts, Described("asked of the database"), "what it writes: \"users/{id}\""),
+    ),
+    told(
+        IN_CHECK,
+        key(
+            "columns",
+            Other("a table of types"),
+            Described("what the database says"),
+            "types of computed columns: { n = \"integer\" }",
+        ),
     ),
     key("access", Other("\"public\""), Is("public"), "who may call it"),
-    key("rate_limit", TextOrTexts, Described("none"), "policies that apply"),
+    told(IN_CHECK, key("rate_limit", TextOrTexts, Described("none"), "policies that apply")),
     key(
         "cache",
         OtherOrSection("true, false or a table", CACHE_RULE),
@@ -456,7 +509,10 @@ pub static ENDPOINT: &[Key] = &[
     ),
     key("read", Choice(READ), Described("database.read"), "which server is read from"),
     key("timeout", WIRE_TIMEOUT, Described("database.statement_timeout"), "then 503; a write rolls back"),
-    key("order", TextOrTexts, Described("none"), "how rows of several database shards are merged"),
+    told(
+        IN_CHECK,
+        key("order", TextOrTexts, Described("none"), "how rows of several database shards are merged"),
+    ),
 ];
 
 /// `access` of a table, by operation.

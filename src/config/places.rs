@@ -1,15 +1,17 @@
 //! Where each key of a plan was written: faults that only the database can tell name file and line too.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::faults::Fault;
-use super::tree::{Node, Value, join};
+use super::tree::{Node, Secrecy, Value, join};
 
 /// File and line of every key.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     /// By dotted key; items of a list have their number behind it, `indexes[0]`.
     by_key: HashMap<String, Spot>,
+    /// Keys whose value, or a part of it, is a secret.
+    secrets: HashSet<String>,
     /// Files in the order of their faults.
     files: Vec<String>,
 }
@@ -33,8 +35,14 @@ impl Places {
             file: files.iter().position(|name| *name == node.place.origin.name).unwrap_or(0),
             line: node.place.line,
         };
+        let secrets = found.iter().filter(|(_, node)| is_secret(node)).map(|(key, _)| key.clone()).collect();
         let by_key = found.into_iter().map(|(key, node)| (key, spot(node))).collect();
-        Places { by_key, files }
+        Places { by_key, secrets, files }
+    }
+
+    /// Whether a key's value, or a part of it, is a secret, which nobody is shown.
+    pub fn is_secret(&self, key: &str) -> bool {
+        self.secrets.contains(key)
     }
 
     /// Whether somebody wrote this key, or it has a default.
@@ -92,6 +100,14 @@ fn without_numbers(key: &str) -> String {
         rest = &rest[open + if is_number { length } else { 1 }..];
     }
     out + rest
+}
+
+fn is_secret(node: &Node) -> bool {
+    match &node.value {
+        Value::Table(entries) => entries.iter().any(|entry| is_secret(&entry.node)),
+        Value::List(items) => items.iter().any(is_secret),
+        _ => node.secrecy == Secrecy::Secret,
+    }
 }
 
 fn collect<'a>(node: &'a Node, key: String, found: &mut Vec<(String, &'a Node)>) {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use toml::de::{DeTable, DeValue};
 
 use super::bounded::{self, TEXT_BYTES_MAX, Unread};
-use super::expand::expand;
+use super::expand::{expand, refuse, refuse_told};
 use super::faults::Faults;
 use super::plan::Source;
 use super::tree::{Copier, Entry, Node, Origin, Place, Stem, Value, join};
@@ -41,12 +41,14 @@ pub(super) fn read(inputs: &Inputs<'_>, faults: &Faults) -> Option<Raw> {
 
     let layers = overlays(inputs, &root, faults);
     let include = layers.iter().rev().find(|layer| layer.path == ["include"]).map(|layer| &layer.node);
-    if let Some(include) = include.or(root.get("include")).cloned() {
+    if let Some(mut include) = include.or(root.get("include")).cloned() {
+        refuse(&mut include, "include", keys::IN_FAULTS, faults);
         add_included(&mut root, &include, path.as_deref(), &inputs.environment, faults)?;
     }
     for layer in layers {
         lay_over(&mut root, layer, faults);
     }
+    refuse_told(&mut root, "", keys::ROOT, faults);
     add_defaults(&mut root, keys::ROOT);
     Some(Raw { root, source })
 }
@@ -277,7 +279,12 @@ fn add_included(
         return Some(());
     };
     let mut files: Vec<PathBuf> = Vec::new();
+    let mut missing = false;
     for pattern in patterns {
+        if pattern.is_void {
+            missing = true;
+            continue;
+        }
         let folder = &include.place.origin.folder;
         match &pattern.value {
             Value::Text(text) => match glob::find(folder, text) {
@@ -300,7 +307,6 @@ fn add_included(
         }
     }
     let mut seen: Vec<PathBuf> = main.and_then(|path| path.canonicalize().ok()).into_iter().collect();
-    let mut missing = false;
     for file in files {
         let canonical = file.canonicalize().unwrap_or_else(|_| file.clone());
         if seen.contains(&canonical) {

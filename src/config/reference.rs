@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::keys::{self, Absent, Key, Kind};
+use super::keys::{self, Absent, Key, Kind, Secret};
 use super::plan::Type;
 use super::rules::TYPES;
 use super::values::{show_duration, show_size};
@@ -15,6 +15,9 @@ pub fn reference() -> String {
     let Page { mut text, .. } = page;
     add_types(&mut text);
     text.push_str(PLACES);
+    text.push_str(SECRETS);
+    text.push_str(&told("", keys::ROOT).join(", "));
+    text.push_str(".\n");
     text.push_str(LATER);
     text.push_str(&reserved("", keys::ROOT).join(", "));
     text.push_str(NO_EFFECT);
@@ -28,6 +31,21 @@ fn reserved(path: &str, keys: &'static [Key]) -> Vec<String> {
         match key.kind {
             Kind::Reserved => names.push(format!("`{}`", inside(path, key))),
             Kind::Section(keys) | Kind::Named(keys) => names.extend(reserved(&inside(path, key), keys)),
+            _ => {}
+        }
+    }
+    names
+}
+
+/// The keys whose values others are told.
+fn told(path: &str, keys: &'static [Key]) -> Vec<String> {
+    let mut names = Vec::new();
+    for key in keys {
+        match (key.secret, key.kind) {
+            (Secret::Refused(_), _) => names.push(format!("`{}`", inside(path, key))),
+            (Secret::Kept, Kind::Section(keys) | Kind::Named(keys)) => {
+                names.extend(told(&inside(path, key), keys));
+            }
             _ => {}
         }
     }
@@ -56,8 +74,9 @@ told at once, each with its file, line and remedy.
   either is TOML, and what does not parse as TOML is a string.
 - **`\"${…}\"`** in any string but `sql`, after parsing: `\"${NAME}\"` is a variable of the environment, `\"${NAME:-default}\"`
   one that may be missing, `\"${file:/run/secrets/name}\"` the text of a file without the line end behind it; `\"$${\"` is a
-  plain `${`. What comes in that way is a secret: neither faults nor the log nor the admin listener's `/config` show it, but for
-  addresses and the database's file, which the start tells.
+  plain `${`. What comes in that way is a secret: neither faults nor the log nor `check` nor the admin listener's `/config` show
+  it, but for what the first lines of a start tell: addresses, how many shards and connections, the database's file. Where others
+  would be told it, it is a fault: see Secrets below.
 - **`include`** names more files, with `*` for any part of a name: `include = [\"api/*.toml\"]`. They may hold
   `[rate_limits]`, `[tables]` and `[endpoints]`; a name that is declared twice is a fault.
 
@@ -82,6 +101,13 @@ A reply is any JSON, written as TOML, with strings that stand for something:
 
 A string that begins with `@` and is no place is written with two: `\"@@home\"`.
 ";
+
+const SECRETS: &str = "
+## Secrets
+
+`${…}` is a fault in keys whose values become part of the database's schema, name routes, or are shown by `check`; from
+outside `--set` and `RINGMILL_…` set them too, and keep nothing secret. Of replies and `json` clients are told what comes in,
+but never as a place such as `\"@row\"`. The keys are ";
 
 const LATER: &str = "
 ## Not in this version

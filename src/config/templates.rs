@@ -31,6 +31,11 @@ pub(super) fn template(at: &At<'_>, scope: Scope<'_>) -> Template {
         ),
         Value::List(_) => Template::Array(at.list("").iter().map(|at| template(at, scope)).collect()),
         Value::Text(text) => match text.strip_prefix('@') {
+            Some(rest) if at.node.secrecy == Secrecy::Secret && !rest.starts_with('@') => {
+                let remedy = "write the place itself; a string that begins with @ is written \"@@…\"";
+                at.fault("a place in a reply may not come in through `${…}`", remedy);
+                Template::Literal(Json::Null)
+            }
             None => Template::Literal(Json::from(text.as_str())),
             Some(escaped) if escaped.starts_with('@') => Template::Literal(Json::from(escaped)),
             Some(_) => place(at, text, scope),
@@ -59,7 +64,7 @@ fn place(at: &At<'_>, text: &str, scope: Scope<'_>) -> Template {
         ("@per_page", _) => Template::PerPage,
         ("@errors", _) => Template::Errors,
         _ => {
-            let guess = nearest(text, PLACES).filter(|_| at.node.secrecy == Secrecy::Plain);
+            let guess = nearest(text, PLACES);
             let guess = guess.map(|guess| format!("did you mean \"{guess}\"? ")).unwrap_or_default();
             at.wrong("is no place", format!("{guess}a string that begins with @ is written \"@@…\""));
             return Template::Literal(Json::Null);

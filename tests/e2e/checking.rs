@@ -1,7 +1,7 @@
 //! `ringmill check`: what it prints, every fault with its place, and that it changes nothing. What it refuses, `serve` refuses in
 //! the same words.
 
-use crate::server::{Ended, folder, run};
+use crate::server::{Ended, command, folder, run};
 use ringmill_sqlite::run_script;
 use std::path::Path;
 use tempfile::TempDir;
@@ -202,6 +202,57 @@ no fault in ringmill.toml: 2 routes, 5 statements
     );
     assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.as_str()), (Some(0), expected.as_str(), ""));
     assert_eq!(contents(folder.path()).len(), 1, "nothing was made");
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let file = r#"[rate_limits.hidden]
+algorithm = "fixed_window"
+rate = "${RATE}"
+[rate_limits.shown]
+algorithm = "fixed_window"
+rate = "7/s"
+tiers = [{ caller = "${CALLER}", rate = "9/s" }]
+[tables.things]
+list = "/things"
+rate_limit = ["hidden", "shown"]
+cache = { ttl = "${TTL}" }
+access = { list = "public" }
+replies = { list = ["@rows", "${REPLY}"] }
+[tables.things.columns]
+id = "bigint"
+[endpoints.n]
+path = "/n"
+sql = "SELECT id FROM things"
+timeout = "${TIMEOUT}"
+cache = { ttl = "3m" }
+"#;
+    let folder = folder_with(file, &[]);
+    let mut command = command(folder.path(), &["check"]);
+    let secrets = [
+        ("RATE", "4321/s"),
+        ("CALLER", "hunter2"),
+        ("TTL", "4321s"),
+        ("REPLY", "hunter2"),
+        ("TIMEOUT", "4321ms"),
+    ];
+    let output = command.envs(secrets).output().expect("the binary starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && output.stderr.is_empty(), "{said}");
+    assert!(!said.contains("4321") && !said.contains("hunter2"), "{said}");
+    let terms: Vec<_> = lines(&said).into_iter().filter(|line| line.starts_with("  ")).collect();
+    assert_eq!(
+        terms[3..],
+        [
+            "  limit   hidden: ***",
+            "  limit   shown: 7/s, fixed window, by header:x-api-key, ip, 1 tier",
+            "  cache   ***",
+            "  sql     SELECT id FROM things",
+            "  reads   things",
+            "  cache   ttl 3m, stale_while_revalidate 30s, stale_if_error 10m, negative_ttl 5s, browser_ttl 0s, cdn_ttl 0s",
+            "  timeout ***",
+        ]
+    );
 }
 
 #[test]

@@ -171,3 +171,80 @@ fn what_else_is_wrong_in_a_list_is_told_beside_it() {
         ],
     );
 }
+
+/// The line of the one fault there is.
+#[track_caller]
+fn check_told(text: &str, key: &str, line: usize) {
+    let faults = Folder::with(text).load(&[("S", SECRET)], &[]).expect_err(text);
+    let told: Vec<_> = faults.iter().filter(|fault| fault.message.starts_with("`${…}` may not")).collect();
+    let places: Vec<_> = told.iter().map(|fault| (fault.line, fault.key.as_str())).collect();
+    assert_eq!(places, [(Some(line), key)], "{faults:#?}");
+    assert!(faults.iter().all(|fault| !fault.to_string().contains(SECRET)), "{faults:#?}");
+}
+
+#[test]
+fn what_others_would_be_told_is_a_fault() {
+    let table = |lines: &str| format!("[tables.t]\n{lines}\n[tables.t.columns]\nid = \"bigint\"\n");
+    let column = |rules: &str| format!("[tables.t.columns]\nid = \"bigint\"\na = {rules}\n");
+    let endpoint = |lines: &str| format!("[endpoints.e]\npath = \"/e\"\nsql = \"SELECT 1 AS n\"\n{lines}\n");
+    for rules in [
+        r#"{ type = "text", default = "${S}" }"#,
+        r#"{ type = "text", default = "x${S:-y}" }"#,
+        r#"{ type = "text", default = "${MISSING:-y}" }"#,
+    ] {
+        check_told(&column(rules), "tables.t.columns.a.default", 3);
+    }
+    check_told(&column(r#"{ type = "text", enum = ["a", "${S}"] }"#), "tables.t.columns.a.enum", 3);
+    check_told(&column(r#""${S}""#), "tables.t.columns.a", 3);
+    check_told(
+        &column(r#"{ type = "json", default = { x = ["${S}"] } }"#),
+        "tables.t.columns.a.default.x",
+        3,
+    );
+    check_told(
+        &table(r#"indexes = [{ columns = ["id"], where = "id = '${S}'" }]"#),
+        "tables.t.indexes.where",
+        2,
+    );
+    check_told(&table(r#"indexes = [["${S}"]]"#), "tables.t.indexes", 2);
+    for name in ["table", "list", "item", "key", "order", "shard_by", "rate_limit"] {
+        check_told(&table(&format!("{name} = \"${{S}}\"")), &format!("tables.t.{name}"), 2);
+    }
+    for name in ["methods", "reads", "writes", "order"] {
+        check_told(&endpoint(&format!("{name} = [\"${{S}}\"]")), &format!("endpoints.e.{name}"), 4);
+    }
+    check_told(
+        &endpoint(r#"params = { p = { type = "text", enum = ["${S}"] } }"#),
+        "endpoints.e.params.p.enum",
+        4,
+    );
+    check_told("[endpoints.e]\npath = \"/${S}\"\njson = 1\n", "endpoints.e.path", 2);
+    check_told("[server]\nmetrics_path = \"/${S}\"\n", "server.metrics_path", 2);
+    check_told("include = [\"${S}.toml\"]\n", "include", 1);
+    // A layer above is no way around.
+    let sets = [("tables.t.columns.id.default", "${S}")];
+    let faults = Folder::with(&table("")).load(&[("S", SECRET)], &sets).expect_err("a secret in the schema");
+    assert_eq!(
+        shown(&faults),
+        [
+            "--set: tables.t.columns.id.default: `${…}` may not stand here: the value becomes part of the database's \
+          schema, which everybody who reads that sees; write the value itself; --set and RINGMILL_… set it too, and \
+          keep nothing secret"
+        ]
+    );
+}
+
+#[test]
+fn places_of_replies_are_no_secrets() {
+    for text in ["@row.hunter2", "@hunter2", "@rows"] {
+        let file = "[endpoints.e]\npath = \"/e\"\nsql = \"SELECT 1 AS n\"\nshape = \"row\"\nreply = { a = \"${S}\" }\n";
+        let faults = Folder::with(file).load(&[("S", text)], &[]).expect_err(text);
+        assert_eq!(
+            shown(&faults),
+            [
+                "ringmill.toml:5: endpoints.e.reply.a: a place in a reply may not come in through `${…}`; write the place \
+              itself; a string that begins with @ is written \"@@…\""
+            ]
+        );
+    }
+}
