@@ -13,6 +13,9 @@ use super::convert;
 use super::sql::quote;
 
 mod differences;
+mod missing;
+mod narrower;
+mod rebuild;
 
 pub(super) use differences::steps;
 pub use differences::{Difference, Harm, Means, Step, differences};
@@ -163,7 +166,7 @@ fn on_delete_words(on_delete: OnDelete) -> &'static str {
     }
 }
 
-fn storage(kind: Type) -> &'static str {
+pub(super) fn storage(kind: Type) -> &'static str {
     match kind {
         Type::SmallInt | Type::Integer | Type::BigInt | Type::Boolean => "INTEGER",
         Type::Real | Type::Double => "REAL",

@@ -160,6 +160,19 @@ pub(super) fn returns(sql: &str, column: &str) -> bool {
     list.iter().any(names) || items(list).any(|item| matches!(item, [.., star] if star.is_symbol("*")))
 }
 
+/// What stands in the parentheses of each CHECK of a CREATE TABLE.
+pub(super) fn check_conditions(sql: &str) -> Vec<&str> {
+    let tokens = tokens(sql);
+    let mut conditions = Vec::new();
+    for (index, token) in tokens.iter().enumerate().filter(|(_, token)| token.is("CHECK")) {
+        let Some(open) = tokens.get(index + 1).filter(|open| open.is_symbol("(")) else { continue };
+        let close =
+            tokens[index + 2..].iter().find(|close| close.is_symbol(")") && close.depth == token.depth);
+        conditions.extend(close.map(|close| sql[open.start + 1..close.start].trim()));
+    }
+    conditions
+}
+
 const AFTER_LIST: &[&str] = &[
     "FROM",
     "WHERE",

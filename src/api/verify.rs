@@ -16,7 +16,7 @@ use crate::config::plan::{EndpointKind, Plan, Table};
 use crate::config::{Fault, key_of};
 use ringmill_sqlite::{Compiled, Compiler, Schema};
 
-use super::schema::{Difference, Harm, Means, Step, differences, steps};
+use super::schema::{Difference, Harm, Means, Step, differences, steps, storage};
 use super::sql::quote;
 use super::{Api, Kind};
 
@@ -123,7 +123,7 @@ fn refused(plan: &Plan, compiler: &Compiler, steps: &[Step]) -> Vec<Fault> {
     refused.collect()
 }
 
-/// Adds what cannot be added, without its rules.
+/// Adds what cannot be added, without its rules but with a type, which STRICT tables need.
 fn add_for_compiling(compiler: &Compiler, table: &Table, differences: &[Difference]) {
     for column in &table.columns {
         let key = key_of(&format!("{}.columns", key_of("tables", &table.name)), &column.name);
@@ -133,9 +133,10 @@ fn add_for_compiling(compiler: &Compiler, table: &Table, differences: &[Differen
         if differences.iter().any(|difference| is_it(&difference)) {
             // Should it fail too, statements say so.
             let _ = compiler.change(&format!(
-                "ALTER TABLE {} ADD COLUMN {}",
+                "ALTER TABLE {} ADD COLUMN {} {}",
                 quote(&table.sql_name),
-                quote(&column.name)
+                quote(&column.name),
+                storage(column.rules.kind)
             ));
         }
     }

@@ -2,10 +2,11 @@
 //! changed.
 
 use super::database::{data_flag, live_schema};
-use super::{Configuration, Failure, plan, say};
+use super::{Configuration, Failure, plan_to_serve, say};
 use crate::api::{Api, Depth, Tag, Terms, Touched, verify};
 use crate::config::plan::{Algorithm, CacheRule, Caller, Endpoint, Plan, Rate, RateLimit, Source, Table};
 use crate::config::{Fault, key_of, show_duration};
+use crate::control::log;
 use ringmill_http1::Method;
 use std::process::ExitCode;
 
@@ -19,9 +20,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let plan = plan(&arguments.configuration, data_flag(arguments.data.as_ref()))?;
+    let plan = plan_to_serve(&arguments.configuration, data_flag(arguments.data.as_ref()))?;
+    log::set_up(plan.log.level, plan.log.format);
     let database = &plan.database.sqlite;
-    let live = live_schema(database)?;
+    let live = live_schema(&plan)?;
     let verified = verify(&plan, &live.clone().unwrap_or_default(), Depth::Notes)?;
 
     say!(

@@ -1,11 +1,12 @@
 //! The embedded database before anything runs on it: its folder, and the tables that are missing.
 
 use super::Failure;
-use crate::api::schema;
-use crate::config::{Flag, Plan};
+use crate::api::{Api, Depth, schema, verify};
+use crate::config::{Flag, Plan, show_duration};
 use crate::control::log::{emit, line};
-use ringmill_sqlite::{Schema, run_script, tables};
+use ringmill_sqlite::{Schema, run_script_telling, tables};
 use std::path::Path;
+use std::time::Duration;
 
 /// Makes the folder, and the tables that are missing. Several processes may do so at once: it is one transaction.
 pub(super) fn prepare_database(plan: &Plan, database: &Path) -> Result<(), Failure> {
@@ -29,7 +30,8 @@ pub(super) fn prepare_database(plan: &Plan, database: &Path) -> Result<(), Failu
     }
     let names: Vec<_> = missing.iter().map(|table| table.name.clone()).collect();
     let statements: Vec<String> = missing.into_iter().flat_map(|table| table.statements).collect();
-    run_script(database, &statements).map_err(|error| store_failure(database, &error))?;
+    run_script_telling(database, &statements, &mut |longest| tell_wait(database, longest))
+        .map_err(|error| store_failure(database, &error))?;
     if !names.is_empty() {
         emit(line!(Info, "Created the missing tables {}", names.join(", ")));
     }
@@ -48,8 +50,34 @@ pub(super) fn make_folder(database: &Path) -> Result<(), Failure> {
 }
 
 /// What the database holds; `None` if there is none. Nothing is made.
-pub(super) fn live_schema(database: &Path) -> Result<Option<Schema>, Failure> {
-    Schema::read(database).map_err(|error| store_failure(database, &error))
+pub(super) fn live_schema(plan: &Plan) -> Result<Option<Schema>, Failure> {
+    let database = &plan.database.sqlite;
+    // To open a pipe or a device may wait for ever.
+    if database.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        let message = format!("{} is not a regular file", database.display());
+        let remedy = "name a file, not a folder, device, pipe or socket";
+        return Err(Failure::Faults(vec![plan.places.fault("database.url", message, remedy)]));
+    }
+    Schema::read_telling(database, &mut |longest| tell_wait(database, longest))
+        .map_err(|error| store_failure(database, &error))
+}
+
+/// Compiles what is served, and every statement of it against the schema as it will be: what `check` refuses is refused here
+/// in the same words, before anything is made.
+pub(super) fn compile_api(plan: &Plan) -> Result<Api, Failure> {
+    let live = live_schema(plan)?.unwrap_or_default();
+    let verified = verify(plan, &live, Depth::Faults)?;
+    if verified.faults.is_empty() { Ok(verified.api) } else { Err(Failure::Faults(verified.faults)) }
+}
+
+/// Says that another process is waited for.
+pub(super) fn tell_wait(database: &Path, longest: Duration) {
+    emit(line!(
+        Warn,
+        "Waiting for another process that holds {}, for at most {}",
+        database.display(),
+        show_duration(longest)
+    ));
 }
 
 /// `--data` as a key.

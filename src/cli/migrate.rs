@@ -1,10 +1,11 @@
 //! `ringmill migrate`: adds to the database what the file declares and the database does not have. All of it or nothing, under
 //! SQLite's lock; what it cannot add is told before anything is done.
 
-use super::database::{data_flag, live_schema, make_folder, store_failure};
+use super::database::{data_flag, live_schema, make_folder, store_failure, tell_wait};
 use super::{Configuration, Failure, plan, say};
 use crate::api::{Means, differences, migration};
 use crate::config::Plan;
+use crate::control::log;
 use ringmill_sqlite::{ChangeError, Schema, change_schema};
 use std::process::ExitCode;
 
@@ -22,8 +23,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let plan = plan(&arguments.configuration, data_flag(arguments.data.as_ref()))?;
+    log::set_up(plan.log.level, plan.log.format);
     let database = &plan.database.sqlite;
-    let live = live_schema(database)?;
+    let live = live_schema(&plan)?;
     let schema = live.clone().unwrap_or_default();
     // Before the lock, so that what is refused leaves no file behind; asked again under it.
     let statements = migration(&plan, &schema).map_err(Failure::Faults)?;
@@ -34,7 +36,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     make_folder(database)?;
-    let changed = change_schema(database, |schema| migration(&plan, schema));
+    let changed = change_schema(database, &mut |longest| tell_wait(database, longest), |schema| {
+        migration(&plan, schema)
+    });
     let changed = changed.map_err(|error| match error {
         ChangeError::Refused(faults) => Failure::Faults(faults),
         ChangeError::Statement { statement, detail } => Failure::Message(format!(

@@ -18,7 +18,7 @@ macro_rules! say {
 
 use say;
 
-use crate::config::{Fault, Flag, Inputs, Plan, load};
+use crate::config::{Examined, Fault, Flag, Inputs, Plan, examine};
 use crate::control::log;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -164,17 +164,41 @@ impl Failure {
 
 /// The plan that file, environment and flags come to.
 fn plan(configuration: &Configuration, flags: Vec<Flag>) -> Result<Plan, Failure> {
+    let Examined { faults, plan } = examined(configuration, flags)?;
+    match plan {
+        Some(plan) if faults.is_empty() => Ok(plan),
+        _ => Err(Failure::Faults(faults)),
+    }
+}
+
+/// The same for who serves it: beside faults of the file stand those that the database tells of the rest.
+fn plan_to_serve(configuration: &Configuration, flags: Vec<Flag>) -> Result<Plan, Failure> {
+    let Examined { mut faults, plan } = examined(configuration, flags)?;
+    match plan {
+        Some(plan) if faults.is_empty() => Ok(plan),
+        Some(plan) => {
+            // Why the database cannot be asked is told when the file has no fault.
+            if let Err(Failure::Faults(more)) = database::compile_api(&plan) {
+                faults.extend(more);
+                plan.places.sort(&mut faults);
+            }
+            Err(Failure::Faults(faults))
+        }
+        None => Err(Failure::Faults(faults)),
+    }
+}
+
+fn examined(configuration: &Configuration, flags: Vec<Flag>) -> Result<Examined, Failure> {
     let working_directory = std::env::current_dir()?;
     // Names and values that are not UTF-8 cannot be meant for us.
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    let inputs = Inputs {
+    Ok(examine(&Inputs {
         config: configuration.config.clone(),
         working_directory: &working_directory,
         environment,
         sets: configuration.sets.clone(),
         flags,
-    };
-    load(&inputs).map_err(Failure::Faults)
+    }))
 }

@@ -18,11 +18,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use super::database::prepare_database;
-use super::{Configuration, Failure, plan};
-use crate::config::Plan;
+use super::database::{compile_api, prepare_database};
+use super::{Configuration, Failure, plan_to_serve};
+use crate::config::{Plan, did_you_mean};
 use crate::control::log;
-use existing::{Existing, demand_tables};
+use existing::Existing;
 use fill::{Run, fill};
 use progress::Progress;
 use random::Random;
@@ -46,7 +46,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let plan = plan(&arguments.configuration, Vec::new())?;
+    let plan = plan_to_serve(&arguments.configuration, Vec::new())?;
     log::set_up(plan.log.level, plan.log.format);
     let seed = match arguments.seed {
         Some(seed) => seed,
@@ -68,9 +68,9 @@ struct Wish {
 
 /// Makes what is missing and adds the rows. Says what was added, parents first.
 fn seed_table(plan: &Plan, wish: Wish, now_unix_us: i64, progress: Progress) -> Result<Vec<Step>, Failure> {
-    let database = &plan.database.sqlite;
-    prepare_database(plan, database)?;
-    demand_tables(plan, &with_parents(plan, wish.table), database)?;
+    // What a start would refuse has no rows made for it.
+    compile_api(plan)?;
+    prepare_database(plan, &plan.database.sqlite)?;
     let existing = Existing::open(plan)?;
     let steps = steps(plan, wish.table, wish.rows, &mut |table| existing.rows(table))?;
     progress.expect(steps.iter().map(|step| step.rows).sum());
@@ -83,47 +83,15 @@ fn seed_table(plan: &Plan, wish: Wish, now_unix_us: i64, progress: Progress) -> 
     Ok(steps)
 }
 
-/// A table and all that it refers to, at whatever distance.
-fn with_parents(plan: &Plan, table: usize) -> Vec<usize> {
-    let mut tables = vec![table];
-    let mut index = 0;
-    while index < tables.len() {
-        let references =
-            plan.tables[tables[index]].columns.iter().filter_map(|column| column.references.as_ref());
-        for parent in references.map(|reference| reference.table) {
-            if !tables.contains(&parent) {
-                tables.push(parent);
-            }
-        }
-        index += 1;
-    }
-    tables
-}
-
 fn table_of(plan: &Plan, name: &str) -> Result<usize, Failure> {
     if let Some(index) = plan.tables.iter().position(|table| table.name == name) {
         return Ok(index);
     }
-    let mut names: Vec<_> = plan.tables.iter().map(|table| table.name.as_str()).collect();
-    names.sort_by_key(|known| edit_distance(name, known));
-    let words = match names.as_slice() {
-        [] => "the file declares none".to_owned(),
-        names => format!("declared: {}", names.join(", ")),
-    };
-    Err(Failure::Message(format!("there is no table {name}; {words}")))
-}
-
-/// Insertions, deletions and substitutions.
-fn edit_distance(left: &str, right: &str) -> usize {
-    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
-    for (above, a) in left.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], above + 1);
-        for (column, b) in right.chars().enumerate() {
-            let least = (diagonal + usize::from(a != b)).min(row[column] + 1).min(row[column + 1] + 1);
-            diagonal = std::mem::replace(&mut row[column + 1], least);
-        }
-    }
-    row[row.len() - 1]
+    let names = plan.tables.iter().map(|table| table.name.as_str());
+    Err(Failure::Message(format!(
+        "--table: there is no table {name}; {}",
+        did_you_mean(name, names, "table in the file")
+    )))
 }
 
 /// `seeded 1000 rows of posts (and 100 of users)`

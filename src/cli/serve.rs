@@ -1,8 +1,7 @@
 //! `ringmill serve`: from the plan to running shards, and from a signal to the end.
 
-use super::database::{live_schema, prepare_database};
-use super::{Configuration, Failure, plan};
-use crate::api::{Api, Depth, verify};
+use super::database::{compile_api, prepare_database};
+use super::{Configuration, Failure, plan_to_serve};
 use crate::config::plan::Source;
 use crate::config::{Flag, Plan};
 use crate::control::admin::{AdminListener, remove_socket_file};
@@ -12,7 +11,6 @@ use crate::shard::{Message, Routes, STORE_LANE_MAX, Seed, StoreAnswers, spawn};
 use ringmill_mesh::{Mesh, Places, Waker};
 use ringmill_reactor::{Fd, Listener, SEED_BYTES};
 use ringmill_sqlite::{Options, Store};
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -55,7 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     ];
     let flags =
         flags.into_iter().filter_map(|(name, key, value)| Some(Flag { name, key, value: value.clone()? }));
-    let plan = Arc::new(plan(&arguments.configuration, flags.collect())?);
+    let plan = Arc::new(plan_to_serve(&arguments.configuration, flags.collect())?);
     let host = Host::new(&plan.server.cores)?;
     host.check_descriptors()?;
     log::set_up(plan.log.level, plan.log.format);
@@ -120,7 +118,7 @@ fn start(plan: Arc<Plan>, host: Host, printer: Printer) -> Result<Running, Failu
     }
 
     let database = &plan.database.sqlite;
-    let api = Arc::new(compile_api(&plan, database)?);
+    let api = Arc::new(compile_api(&plan)?);
     prepare_database(&plan, database)?;
     let routes = Routes::new(&api, &plan);
 
@@ -206,14 +204,6 @@ fn shard_text(host: &Host) -> String {
     } else {
         format!("{plural}, on CPU {}", cpus.join(", "))
     }
-}
-
-/// Compiles what is served, and every statement of it against the schema as it will be: what `check` refuses is refused here
-/// in the same words, before anything is made.
-fn compile_api(plan: &Plan, database: &Path) -> Result<Api, Failure> {
-    let live = live_schema(database)?.unwrap_or_default();
-    let verified = verify(plan, &live, Depth::Faults)?;
-    if verified.faults.is_empty() { Ok(verified.api) } else { Err(Failure::Faults(verified.faults)) }
 }
 
 /// Connections of the whole host, unless the file says otherwise by the descriptor limit.

@@ -1,4 +1,4 @@
-//! Files read with an end: devices and pipes do not say how long they are.
+//! Files read with an end. Devices and pipes are refused: they do not say how long they are, and opening one may wait for ever.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read};
@@ -25,8 +25,14 @@ impl From<Error> for Unread {
 ///
 /// # Errors
 ///
-/// As reading a file; and if it is longer than `bytes_max` (`FileTooLarge`), or no UTF-8 (`InvalidData`).
+/// As reading a file; and if it is a device, pipe or socket (`InvalidInput`), longer than `bytes_max` (`FileTooLarge`), or no
+/// UTF-8 (`InvalidData`).
 pub(super) fn read(path: &Path, bytes_max: u64) -> Result<String, Unread> {
+    let kind = path.metadata()?.file_type();
+    // A folder has an error of its own.
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(Error::new(ErrorKind::InvalidInput, "it is not a regular file").into());
+    }
     let mut bytes = Vec::new();
     File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max {
@@ -38,4 +44,13 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<String, Unread> {
         let line = 1 + error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count();
         Unread { error: Error::new(ErrorKind::InvalidData, "it is no UTF-8"), line: Some(line) }
     })
+}
+
+/// What to do about what [`read`] says, if that is the same for all files.
+pub(super) fn remedy(error: &Error) -> Option<&'static str> {
+    match error.kind() {
+        ErrorKind::InvalidData => Some("write it in UTF-8"),
+        ErrorKind::InvalidInput => Some("name a file, not a device, pipe or socket"),
+        _ => None,
+    }
 }

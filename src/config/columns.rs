@@ -1,9 +1,9 @@
 //! Columns of a table, and the columns of other tables that they refer to.
 
-use super::faults::did_you_mean;
+use super::faults::{did_you_mean, nearest};
 use super::keys;
 use super::plan::{Column, ColumnIndex, Generated, OnDelete, Reference, Table, Type};
-use super::rules::{self, Needed, name_of};
+use super::rules::{self, Needed, a, has_type, name_of};
 use super::section::{At, Section};
 use super::tree::{Secrecy, Value};
 use super::values;
@@ -77,11 +77,10 @@ fn generated(section: &Section<'_>, column: &Column) -> Option<Generated> {
         "on_write" => (Generated::OnWrite, &[Type::Timestamp]),
         _ => (Generated::OnCreate, &[Type::Timestamp]),
     };
-    let is_typed = section.get("type").is_none_or(|at| !at.node.is_void);
-    if is_typed && !fits.contains(&column.rules.kind) {
+    if has_type(&section.at) && !fits.contains(&column.rules.kind) {
         let names: Vec<&str> = fits.iter().map(|kind| name_of(*kind)).collect();
         at.wrong(
-            &format!("does not make a {}", name_of(column.rules.kind)),
+            &format!("does not make {}", a(column.rules.kind)),
             format!("it is for {}", names.join(", ")),
         );
     }
@@ -110,11 +109,18 @@ pub(super) fn index_of(at: &At<'_>, name: &str, columns: &[Column]) -> Option<Co
 /// Of the table and column that `"table.column"` names.
 pub(super) fn locate(at: &At<'_>, tables: &[Table]) -> Option<(usize, ColumnIndex)> {
     let text = at.text()?;
+    let plain = at.node.secrecy == Secrecy::Plain;
     let Some((table, column)) = text.split_once('.') else {
-        at.wrong("names no column", "write \"table.column\"");
+        let near = nearest(text, tables.iter().map(|table| table.name.as_str()));
+        let known = tables.iter().find(|known| known.name == text || near == Some(known.name.as_str()));
+        let key = known.and_then(|table| Some((table, &table.columns.get(*table.key.first()?)?.name)));
+        let remedy = match key.filter(|_| plain) {
+            Some((table, key)) => format!("did you mean \"{}.{key}\"?", table.name),
+            None => "write \"table.column\"".into(),
+        };
+        at.wrong("names no column", remedy);
         return None;
     };
-    let plain = at.node.secrecy == Secrecy::Plain;
     let Some(index) = tables.iter().position(|known| known.name == table) else {
         let names = tables.iter().map(|table| table.name.as_str());
         let remedy = if plain { did_you_mean(table, names, "table") } else { "name one of [tables]".into() };
@@ -141,13 +147,20 @@ pub(super) fn resolve_references(named: &[At<'_>], tables: &mut [Table]) {
                 continue;
             }
             let in_key = tables[index].key.contains(&column);
-            let reference = reference(&at, &tables[index].columns[column], in_key, tables);
+            let reference = reference(&at, &tables[index].columns[column], in_key, tables, named);
             tables[index].columns[column].references = reference;
         }
     }
 }
 
-fn reference(at: &At<'_>, column: &Column, in_key: bool, tables: &[Table]) -> Option<Reference> {
+/// `named` are the tables as written.
+fn reference(
+    at: &At<'_>,
+    column: &Column,
+    in_key: bool,
+    tables: &[Table],
+    named: &[At<'_>],
+) -> Option<Reference> {
     let on_delete_at = at.child("on_delete");
     let Some(references) = at.child("references") else {
         if let Some(at) = on_delete_at {
@@ -158,11 +171,10 @@ fn reference(at: &At<'_>, column: &Column, in_key: bool, tables: &[Table]) -> Op
     let (table, target) = locate(&references, tables)?;
     let other = &tables[table];
     let (kind, other_kind) = (column.rules.kind, other.columns[target].rules.kind);
-    if kind != other_kind {
-        references.wrong(
-            &format!("is a {}, this column a {}", name_of(other_kind), name_of(kind)),
-            "give both the same type",
-        );
+    let other_at = named[table].child("columns").and_then(|at| at.child(&other.columns[target].name));
+    if kind != other_kind && has_type(at) && other_at.as_ref().is_some_and(has_type) {
+        references
+            .wrong(&format!("is {}, this column {}", a(other_kind), a(kind)), "give both the same type");
     }
     if other.key != [target] && !other.columns[target].unique {
         references.wrong("may name several rows", "refer to the key, or to a unique column");

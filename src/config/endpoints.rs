@@ -157,11 +157,10 @@ fn read_sql(at: &At<'_>) -> Option<String> {
     match bounded::read(&path, SQL_FILE_BYTES_MAX) {
         Ok(sql) => Some(sql),
         Err(Unread { error, .. }) => {
-            let remedy = match error.kind() {
-                std::io::ErrorKind::InvalidData => "write it in UTF-8",
+            let remedy = bounded::remedy(&error).unwrap_or(match error.kind() {
                 std::io::ErrorKind::FileTooLarge => "name a file with one statement",
                 _ => "make the file, and let this user read it",
-            };
+            });
             at.wrong(&format!("cannot be read: {error}"), remedy);
             None
         }

@@ -130,10 +130,8 @@ fn look_up(
     if let Some(path) = inside.strip_prefix("file:") {
         let path = folder.join(path);
         return read_secret(&path).or_else(|error| {
-            wrong(
-                format!("${{{inside}}} cannot be read: {error}"),
-                "make the file, and let this user read it",
-            )
+            let remedy = bounded::remedy(&error).unwrap_or("make the file, and let this user read it");
+            wrong(format!("${{{inside}}} cannot be read: {error}"), remedy)
         });
     }
     let (name, default) = match inside.split_once(":-") {

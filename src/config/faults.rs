@@ -74,13 +74,9 @@ impl Faults {
         self.add(&Place { origin: origin.clone(), line: None }, "", message, remedy);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
-    }
-
     /// All faults by file and line; those of one line in the order in which they were found.
-    pub(super) fn sorted(self) -> Vec<Fault> {
-        let mut faults = self.0.into_inner();
+    pub(super) fn sorted(&self) -> Vec<Fault> {
+        let mut faults = self.0.take();
         faults.sort_by_key(|(rank, fault)| (*rank, fault.line));
         faults.into_iter().map(|(_, fault)| fault).collect()
     }
@@ -99,7 +95,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// "did you mean …", or what there is.
-pub(super) fn did_you_mean<'a>(
+pub(crate) fn did_you_mean<'a>(
     name: &str,
     known: impl IntoIterator<Item = &'a str> + Clone,
     what: &str,

@@ -31,6 +31,9 @@ pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String>
         }
         found = next;
     }
+    if !pattern.contains(['*', '?']) && found.iter().any(|path| path.exists() && !path.is_file()) {
+        return Err("is not a regular file".into());
+    }
     found.retain(|path| path.is_file());
     found.sort();
     if found.is_empty() && !pattern.contains(['*', '?']) {

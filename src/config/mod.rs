@@ -3,7 +3,8 @@
 //! Two steps, each without side effects beyond reading files: [`raw`] lays file, included files, environment and flags
 //! over one another into one tree whose every value knows where it was written; the planners below turn that tree into
 //! a [`Plan`], or into every fault that is in it. A planner that meets a fault notes it and goes on with a stand-in, so
-//! that one run shows all of them; the stand-ins never leave this module, because a plan with faults is no plan.
+//! that one run shows all of them; the stand-ins of tables and endpoints never leave this module,
+//! and a plan with faults is never served.
 //!
 //! Deserializing into structs was rejected: it stops at the first fault and knows no lines.
 
@@ -45,6 +46,7 @@ pub use places::{Places, key_of};
 pub use plan::Plan;
 pub use reference::reference;
 
+pub(crate) use faults::did_you_mean;
 pub(crate) use values::show_duration;
 
 use faults::Faults;
@@ -82,24 +84,49 @@ pub struct Flag {
     pub value: String,
 }
 
+/// What reading came to.
+#[derive(Debug)]
+pub struct Examined {
+    /// Every fault that there is, in the order of files and lines.
+    pub faults: Vec<Fault>,
+    /// To be served if there is no fault. With faults it is there for the database to look at the rest, if that is certain: the
+    /// tables, the endpoints without a fault, and where the database is.
+    pub plan: Option<Plan>,
+}
+
 /// Reads, layers and validates.
 ///
 /// # Errors
 ///
 /// Every fault that there is, in the order of files and lines. A file with faults of syntax shows those alone.
 pub fn load(inputs: &Inputs) -> Result<Plan, Vec<Fault>> {
+    match examine(inputs) {
+        Examined { faults, plan: Some(plan) } if faults.is_empty() => Ok(plan),
+        Examined { faults, .. } => Err(faults),
+    }
+}
+
+/// [`load`], with what is certain beside the faults.
+pub fn examine(inputs: &Inputs) -> Examined {
     let faults = Faults::default();
-    let Some(raw) = raw::read(inputs, &faults) else { return Err(faults.sorted()) };
+    let Some(raw) = raw::read(inputs, &faults) else {
+        return Examined { faults: faults.sorted(), plan: None };
+    };
     let root = Section::root(&raw.root, &faults);
     let services = services::plan(&root);
     let rate_limits = limits::plan(&root);
     let tables = tables::plan(&root, &rate_limits, &services.cache);
-    let endpoints = endpoints::plan(&root, &rate_limits, &tables, &services.cache);
+    let mut endpoints = endpoints::plan(&root, &rate_limits, &tables, &services.cache);
     paths::refuse_conflicts(&root, &services.server, &tables, &endpoints);
-    if !faults.is_empty() {
-        return Err(faults.sorted());
+    let faults = faults.sorted();
+    if faults.iter().any(|fault| !leaves_tables_certain(&fault.key)) {
+        return Examined { faults, plan: None };
     }
-    Ok(Plan {
+    endpoints.retain(|endpoint| {
+        let key = key_of("endpoints", &endpoint.name);
+        !faults.iter().any(|fault| is_within(&fault.key, &key))
+    });
+    let plan = Plan {
         source: raw.source,
         server: services.server,
         http: services.http,
@@ -111,5 +138,18 @@ pub fn load(inputs: &Inputs) -> Result<Plan, Vec<Fault>> {
         endpoints,
         shown: raw.root.shown(""),
         places: Places::of(&raw.root),
-    })
+    };
+    Examined { faults, plan: Some(plan) }
+}
+
+/// Whether a fault at a key says nothing of tables and of where the database is.
+fn leaves_tables_certain(key: &str) -> bool {
+    ["server", "http", "log", "cache", "rate_limits", "endpoints"]
+        .iter()
+        .any(|section| is_within(key, section))
+        && !is_within(key, "server.data")
+}
+
+fn is_within(key: &str, section: &str) -> bool {
+    key.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

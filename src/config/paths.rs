@@ -1,5 +1,7 @@
 //! Paths of routes: how they are written, and that no two routes are the same.
 
+use std::collections::HashMap;
+
 use super::plan::{Endpoint, Server, Table};
 use super::section::{At, Section};
 use super::tree::Place;
@@ -136,21 +138,33 @@ pub(super) fn refuse_conflicts(
 }
 
 fn refuse_equal(root: &Section<'_>, routes: &[Route]) {
-    let mut seen: std::collections::HashMap<(&str, &str), &Route> = std::collections::HashMap::new();
+    let mut seen: HashMap<(&str, &str), &Route> = HashMap::new();
+    // Of two keys, all methods that they have in common are one fault.
+    let mut clashes: Vec<(&Route, &Route, Vec<&str>)> = Vec::new();
     for route in routes {
         let Some(first) = seen.get(&(route.shape.as_str(), route.method.as_str())) else {
             seen.insert((&route.shape, &route.method), route);
             continue;
         };
+        match clashes.iter_mut().find(|(later, known, _)| later.key == route.key && known.key == first.key) {
+            Some((_, _, methods)) => methods.push(&route.method),
+            None => clashes.push((route, first, vec![&route.method])),
+        }
+    }
+    for (route, first, methods) in clashes {
         let Some(place) = &route.place else { continue };
         let whose = match &first.place {
             Some(place) => format!("{} ({place})", first.key),
             None => format!("ringmill itself ({})", first.key),
         };
+        let what = match methods.as_slice() {
+            [method] => format!("{method} of this path is a route"),
+            methods => format!("{} of this path are routes", methods.join(", ")),
+        };
         root.at.fault_at(
             place,
             &route.key,
-            format!("{} of this path is a route of {whose} already", route.method),
+            format!("{what} of {whose} already"),
             "change one of the paths or methods",
         );
     }

@@ -64,7 +64,8 @@ impl Places {
 
     /// Puts faults in the order of files and lines; those of one line stay in theirs.
     pub fn sort(&self, faults: &mut [Fault]) {
-        faults.sort_by_key(|fault| (self.files.iter().position(|name| *name == fault.file), fault.line));
+        let rank = |file: &str| self.files.iter().position(|name| *name == file).unwrap_or(usize::MAX);
+        faults.sort_by_key(|fault| (rank(&fault.file), fault.line));
     }
 
     fn spot(&self, key: &str) -> Option<Spot> {

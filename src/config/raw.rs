@@ -70,16 +70,15 @@ fn choose(inputs: &Inputs<'_>, faults: &Faults) -> Option<(Source, Rc<Origin>, O
     match bounded::read(&path, TEXT_BYTES_MAX) {
         Ok(text) => Some((Source::File(named), origin, Some(path), text)),
         Err(Unread { error, line }) => {
-            let remedy = match error.kind() {
-                std::io::ErrorKind::IsADirectory => {
-                    faults.add_whole(&origin, "is a folder", "name the file in it");
-                    return None;
-                }
+            if error.kind() == std::io::ErrorKind::IsADirectory {
+                faults.add_whole(&origin, "is a folder", "name the file in it");
+                return None;
+            }
+            let remedy = bounded::remedy(&error).unwrap_or(match error.kind() {
                 std::io::ErrorKind::NotFound => "name a file that exists; `ringmill init` writes one",
-                std::io::ErrorKind::InvalidData => "write it in UTF-8",
                 std::io::ErrorKind::FileTooLarge => "divide it: `include` names further files",
                 _ => "let this user read it",
-            };
+            });
             faults.add(&Place { origin, line }, "", format!("cannot be read: {error}"), remedy);
             None
         }
@@ -328,11 +327,10 @@ fn add_included(
             }
             Err(Unread { error, line }) => {
                 missing = true;
-                let remedy = match error.kind() {
-                    std::io::ErrorKind::InvalidData => "write it in UTF-8",
+                let remedy = bounded::remedy(&error).unwrap_or(match error.kind() {
                     std::io::ErrorKind::FileTooLarge => "divide it",
                     _ => "let this user read it",
-                };
+                });
                 faults.add(&Place { origin, line }, "", format!("cannot be read: {error}"), remedy);
             }
         }

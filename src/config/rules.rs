@@ -52,6 +52,21 @@ pub(super) fn kind(at: &At<'_>) -> Option<Type> {
     found
 }
 
+/// With its article, as in "an integer".
+pub(super) fn a(kind: Type) -> String {
+    let name = name_of(kind);
+    let article = if name.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    format!("{article} {name}")
+}
+
+/// Whether a column or parameter says which type it has: one that does not, or names none, has its fault already, and
+/// what is said of the stand-in would be another.
+pub(super) fn has_type(at: &At<'_>) -> bool {
+    let named = if at.node.is_table() { at.child("type") } else { Some(at.clone()) };
+    let text = named.as_ref().and_then(At::as_text);
+    text.is_some_and(|text| TYPES.iter().any(|(name, _)| *name == text))
+}
+
 /// Whether a value must be given that has no rule about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Needed {
@@ -171,7 +186,7 @@ fn real(bound: &Bound) -> f64 {
 
 fn choices(at: &At<'_>, rules: &Rules) -> Option<Vec<Json>> {
     if matches!(rules.kind, Type::Json | Type::Bytes) {
-        let message = format!("a {} cannot be chosen from a list", name_of(rules.kind));
+        let message = format!("{} cannot be chosen from a list", a(rules.kind));
         at.fault(message, "remove enum, or change the type");
         return None;
     }

@@ -8,6 +8,7 @@ use super::plan::{
     CacheDefaults, Column, ColumnIndex, Direction, Generated, Index, Operations, Order, Page, RateLimit,
     Table, Total, Type,
 };
+use super::rules;
 use super::section::{At, Section};
 use super::services::cache_rule;
 use super::templates;
@@ -101,7 +102,10 @@ fn key(section: &Section<'_>, columns: &[Column]) -> Vec<ColumnIndex> {
             at.wrong("stands in the key twice", "remove one of them");
             continue;
         }
-        if matches!(columns[index].rules.kind, Type::Json | Type::Bytes | Type::Real | Type::Double) {
+        let column = section.get("columns").and_then(|at| at.child(name));
+        let has_type = column.is_some_and(|at| rules::has_type(&at));
+        let kind = columns[index].rules.kind;
+        if has_type && matches!(kind, Type::Json | Type::Bytes | Type::Real | Type::Double) {
             at.wrong("has a type that cannot name a row", "take a column of another type");
         }
         key.push(index);

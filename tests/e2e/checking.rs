@@ -80,7 +80,7 @@ pub(crate) fn check_notes(file: &str, statements: &[&str], expected: &[&str]) {
     assert!(contents(folder.path()) == before, "something was changed");
 }
 
-const THINGS: &str = r#"[tables.things]
+pub(crate) const THINGS: &str = r#"[tables.things]
 list = "/things"
 item = "/things/{id}"
 [tables.things.columns]
@@ -88,7 +88,7 @@ id = { type = "bigint", generated = "identity" }
 name = { type = "text", required = true, max_length = 9 }
 "#;
 /// As `serve` makes it.
-const THINGS_TABLE: &str = "CREATE TABLE things (id INTEGER PRIMARY KEY AUTOINCREMENT, \
+pub(crate) const THINGS_TABLE: &str = "CREATE TABLE things (id INTEGER PRIMARY KEY AUTOINCREMENT, \
     name TEXT NOT NULL CONSTRAINT \"name\" CHECK (length(\"name\") <= 9)) STRICT";
 
 #[test]
@@ -279,6 +279,31 @@ fn faults_of_the_file_alone_are_told() {
 }
 
 #[test]
+fn faults_of_the_file_and_of_statements_are_told_at_once() {
+    let mend = "mend the statement, or declare the table or column it needs";
+    let endpoints = "[endpoints.a]\npath = \"/a\"\nsql = \"SELECT nmae FROM things\"\n\
+        [endpoints.b]\npath = \"/b\"\nshape = \"rwo\"\nsql = \"SELECT x FROM nowhere\"\n\
+        [endpoints.c]\npath = \"/c\"\nsql = \"SELECT y FROM things\"\n[http]\nmax_head = \"x\"\n";
+    let of_a = format!("ringmill.toml:9: endpoints.a.sql: no such column: nmae (GET /a); {mend}");
+    let of_b = "ringmill.toml:12: endpoints.b.shape: \"rwo\" is none of the values; did you mean \"row\"?";
+    let of_c = format!("ringmill.toml:16: endpoints.c.sql: no such column: y (GET /c); {mend}");
+    let of_http =
+        "ringmill.toml:18: http.max_head: \"x\" is no size; write a number with a unit: 64KiB, 1MiB, 1GiB";
+    check_faults(&format!("{THINGS}{endpoints}"), &[], &[&of_a, of_b, &of_c, of_http]);
+    // Statements over tables that are in doubt are not looked at.
+    let misspelt = THINGS.replacen("type = \"text\"", "type = \"txet\"", 1);
+    check_faults(
+        &format!("{misspelt}{endpoints}"),
+        &[],
+        &[
+            "ringmill.toml:6: tables.things.columns.name.type: \"txet\" is none of the values; did you mean \"text\"?",
+            of_b,
+            of_http,
+        ],
+    );
+}
+
+#[test]
 fn statements_that_the_database_refuses() {
     let mend = "mend the statement, or declare the table or column it needs";
     check_faults(
@@ -429,62 +454,24 @@ fn what_is_read_and_written_is_asked_of_the_database() {
     );
 }
 
+/// To open one would wait until somebody writes to it.
 #[test]
-fn tables_that_are_otherwise_in_the_database() {
-    // What `migrate` mends.
-    check_faults(
-        &format!(
-            "{THINGS}size = {{ type = \"integer\", unique = true, default = 1 }}\nchanged = {{ type = \"timestamp\", generated = \"on_write\" }}\n"
-        ),
-        &[THINGS_TABLE],
-        &[
-            "ringmill.toml:7: tables.things.columns.size: the table things of the database has no column size; `ringmill migrate` adds it: ALTER TABLE \"things\" ADD COLUMN \"size\" INTEGER DEFAULT 1 CONSTRAINT \"size\" CHECK (\"size\" BETWEEN -2147483648 AND 2147483647); CREATE UNIQUE INDEX \"things_size_idx\" ON \"things\" (\"size\")",
-            "ringmill.toml:8: tables.things.columns.changed: the table things of the database has no column changed; `ringmill migrate` adds it: ALTER TABLE \"things\" ADD COLUMN \"changed\" TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))",
-            "ringmill.toml:8: tables.things.columns.changed: the database has no trigger things_changed_on_write, which sets changed on write; `ringmill migrate` adds it: CREATE TRIGGER \"things_changed_on_write\" AFTER UPDATE ON \"things\" FOR EACH ROW WHEN NEW.\"changed\" IS OLD.\"changed\" AND NEW.\"changed\" IS NOT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now') BEGIN UPDATE \"things\" SET \"changed\" = strftime('%Y-%m-%dT%H:%M:%f000Z', 'now') WHERE \"id\" = NEW.\"id\"; END",
-        ],
+fn a_database_that_is_a_pipe_is_not_opened() {
+    let folder = folder(&[("ringmill.toml", &format!("[database]\nurl = \"sqlite:pipe\"\n{THINGS}"))]);
+    std::fs::create_dir(folder.path().join("data")).expect("a folder");
+    let pipe = folder.path().join("data/pipe");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
+    let fault = format!(
+        "ringmill: ringmill.toml:2: database.url: {} is not a regular file; name a file, not a folder, device, pipe or socket",
+        pipe.display()
     );
-    // What it does not.
-    check_faults(
-        THINGS,
-        &["CREATE TABLE things (id TEXT PRIMARY KEY, name INTEGER, kind TEXT NOT NULL)"],
-        &[
-            "ringmill.toml:4: tables.things.columns: things.kind of the database is NOT NULL without a default, so no row can be created; declare the column, or leave `create` out of access",
-            "ringmill.toml:5: tables.things.columns.id: things.id is TEXT in the database, where the file needs INTEGER; declare the type that it has, or make the table anew",
-            "ringmill.toml:5: tables.things.columns.id: things.id does not number the rows of things in the database; remove `generated`, or make the table anew with INTEGER PRIMARY KEY",
-            "ringmill.toml:6: tables.things.columns.name: things.name is INTEGER in the database, where the file needs TEXT; declare the type that it has, or make the table anew",
-        ],
-    );
-    check_faults(
-        "[tables.t]\n[tables.t.columns]\nid = \"bigint\"\n",
-        &["CREATE TABLE t (id INTEGER)"],
-        &[
-            "ringmill.toml:1: tables.t.key: the key (id) of t is not unique in the database; `ringmill migrate` adds it: CREATE UNIQUE INDEX \"t_id_idx\" ON \"t\" (\"id\")",
-        ],
-    );
-    // What no answer shows.
-    check_notes(
-        &format!("indexes = [] \n{THINGS}").replacen(
-            "indexes = [] \n[tables.things]\n",
-            "[tables.things]\nindexes = [{ columns = [\"name\"], where = \"name > 'a'\" }]\n",
-            1,
-        ),
-        &["CREATE TABLE things (id INTEGER PRIMARY KEY, name VARCHAR(9) DEFAULT 'x', more TEXT)"],
-        &[
-            "ringmill.toml:2: tables.things.indexes: the database has no such index: CREATE INDEX \"things_name_idx\" ON \"things\" (\"name\") WHERE name > 'a'; `ringmill migrate` adds it",
-            "ringmill.toml:6: tables.things.columns.id: things.id has no AUTOINCREMENT: the number of a deleted row may come back; nothing changes it; declare it as it is, or make the table anew",
-            "ringmill.toml:7: tables.things.columns.name: things.name may be NULL in the database; the file does not allow it; nothing changes it; declare it as it is, or make the table anew",
-            "ringmill.toml:7: tables.things.columns.name: things.name has another default in the database: 'x', in the file: none; nothing changes it; declare it as it is, or make the table anew",
-        ],
-    );
-}
-
-#[test]
-fn tables_that_are_missing() {
-    let without = format!("[database]\ncreate_missing = false\n{THINGS}");
-    let fault = "ringmill.toml:3: tables.things: the database has no table things; `ringmill migrate` makes it, or set database.create_missing = true";
-    check_faults(&without, &[], &[fault]);
-    check_faults(&without, &["CREATE TABLE other (id)"], &[fault]);
-    check_notes(THINGS, &["CREATE TABLE other (id)"], &[]);
+    let seed = ["seed", "--table", "things", "--rows", "1"];
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--cores", "1"];
+    for arguments in [&["check"][..], &["migrate"], &["migrate", "--dry-run"], &seed, &serve] {
+        let ended = run(folder.path(), arguments);
+        assert_eq!((ended.code, ended.last_line()), (Some(1), fault.as_str()), "{arguments:?}");
+    }
 }
 
 #[test]

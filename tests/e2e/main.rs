@@ -10,6 +10,7 @@ mod bodies;
 mod checking;
 mod commands;
 mod crud;
+mod differing;
 mod documents;
 mod durability;
 mod examples;

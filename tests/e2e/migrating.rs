@@ -126,15 +126,15 @@ fn what_cannot_be_added_is_told_and_nothing_is_done() {
     };
     let faults = [
         format!(
-            "ringmill.toml:9: {}its rows would have no value for it: give it a `default`, or remove `required`",
+            "ringmill.toml:9: {}its rows would have no value for it: give it a `default`, or remove `required`, or run, with a value of your own: ALTER TABLE \"items\" ADD COLUMN \"need\" TEXT; UPDATE \"items\" SET \"need\" = ''",
             no_column("need")
         ),
         format!(
-            "ringmill.toml:10: {}SQLite adds no column with a computed default to a table with rows: add it without one (ALTER TABLE \"items\" ADD COLUMN \"made\" TEXT), or remove `generated`",
+            "ringmill.toml:10: {}SQLite adds no column with a computed default to a table with rows: run ALTER TABLE \"items\" ADD COLUMN \"made\" TEXT; UPDATE \"items\" SET \"made\" = (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')); or remove `generated`",
             no_column("made")
         ),
         format!(
-            "ringmill.toml:11: {}SQLite adds no reference with a default to a table with rows: remove `default`",
+            "ringmill.toml:11: {}SQLite adds no reference with a default to a table with rows: remove `default`, or run ALTER TABLE \"items\" ADD COLUMN \"owner\" INTEGER REFERENCES \"later\" (\"id\"); UPDATE \"items\" SET \"owner\" = 1",
             no_column("owner")
         ),
     ];

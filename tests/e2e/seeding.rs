@@ -1,5 +1,6 @@
 //! `ringmill seed` from the outside: how far it is, and what it says at the end.
 
+use crate::checking::{contents, folder_with};
 use crate::server::{folder, run, run_under};
 
 #[test]
@@ -34,4 +35,27 @@ fn on_a_terminal_there_is_a_bar() {
     assert!(!shown.contains("Seeding users"), "{shown}");
     let said = std::fs::read_to_string(folder.path().join("said")).expect("standard output");
     assert_eq!(said, "seeded 30000 rows of users\n");
+}
+
+/// What `serve` refuses has no rows made for it, nor tables.
+#[test]
+fn a_file_that_is_not_served_is_not_seeded() {
+    let table = "[tables.t.columns]\nid = { type = \"bigint\", generated = \"identity\" }\n";
+    let check = |file: &str, statements: &[&str], fault: &str| {
+        let folder = folder_with(file, statements);
+        let before = contents(folder.path());
+        let ended = run(folder.path(), &["seed", "--table", "t", "--rows", "3"]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), format!("ringmill: {fault}\n").as_str()));
+        assert!(contents(folder.path()) == before, "something was changed");
+    };
+    check(
+        &format!("{table}[endpoints.a]\npath = \"/a\"\nsql = \"SELECT x FROM nowhere\"\n"),
+        &[],
+        "ringmill.toml:5: endpoints.a.sql: no such table: nowhere (GET /a); mend the statement, or declare the table or column it needs",
+    );
+    check(
+        &format!("{table}x = \"text\"\n"),
+        &["CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT) STRICT"],
+        "ringmill.toml:3: tables.t.columns.x: the table t of the database has no column x; `ringmill migrate` adds it: ALTER TABLE \"t\" ADD COLUMN \"x\" TEXT",
+    );
 }

@@ -190,3 +190,24 @@ fn no_line_is_lost_on_a_log_that_does_not_block() {
     assert_eq!(server.term(), Some(0));
     assert_eq!(lines.join().expect("a reader"), COUNT);
 }
+
+/// Whoever looks on learns what a start waits for, and how long at most.
+#[test]
+fn a_start_that_waits_for_another_process_says_so() {
+    let folder = folder(&[]);
+    let path = folder.path().join("data/ringmill.db");
+    std::fs::create_dir(folder.path().join("data")).expect("a folder");
+    let other = rusqlite::Connection::open(&path).expect("a database");
+    other
+        .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE other (x); BEGIN IMMEDIATE")
+        .expect("a lock");
+    let mut command = command(folder.path(), &SERVE);
+    let mut process = Process::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let stdout = process.stdout();
+    let waits = format!("Waiting for another process that holds {}, for at most 29s", path.display());
+    process.complains(&waits);
+    other.execute_batch("ROLLBACK").expect("no lock");
+    assert!(stdout.find(|line| line == "ready").is_some());
+    process.signal(Signal::Terminate);
+    assert_eq!(process.exit_code(), Some(0));
+}

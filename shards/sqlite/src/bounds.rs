@@ -61,6 +61,9 @@ pub(crate) const HELD_BYTES_MIN: usize = 64 * 1024;
 /// How long start-up statements wait for other processes that start at the same moment.
 pub(crate) const SCRIPT_WAIT: Duration = Duration::from_secs(30);
 
+/// Of that, how long it is not told to whoever asked for them.
+pub(crate) const SILENT_WAIT: Duration = Duration::from_secs(1);
+
 /// Pages that a loader keeps in memory, KiB.
 pub(crate) const LOAD_CACHE_KIB: i64 = 65_536;
 

@@ -1,13 +1,13 @@
 //! The schema at start-up: creating what is missing, listing what is there, and checking statements against it.
 
-use crate::bounds::SCRIPT_WAIT;
-use crate::link::{in_job, plain, set_log_ahead, set_up};
+use crate::bounds::{SCRIPT_WAIT, SILENT_WAIT};
+use crate::link::{in_job, is_busy, plain, set_log_ahead, set_up};
 use crate::{Error, fault};
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 mod live;
 
@@ -19,12 +19,16 @@ pub use live::{LiveColumn, LiveForeignKey, LiveIndex, LiveTable, Schema, TableKi
 /// # Errors
 /// The first statement's that failed; nothing was done then.
 pub fn run_script(path: &Path, sql: &[String]) -> Result<(), Error> {
-    let run = || {
-        let connection = Connection::open(plain(path))?;
-        set_up(&connection, SCRIPT_WAIT)?;
-        set_log_ahead(&connection, SCRIPT_WAIT)?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.execute_batch("BEGIN IMMEDIATE")?;
+    run_script_telling(path, sql, &mut |_| ())
+}
+
+/// [`run_script`]; `waits` is told, once, that another process is waited for and how long at most.
+///
+/// # Errors
+/// As [`run_script`].
+pub fn run_script_telling(path: &Path, sql: &[String], waits: &mut dyn FnMut(Duration)) -> Result<(), Error> {
+    let mut run = || {
+        let connection = open_to_change(path, waits)?;
         // Dropped with an error, the connection rolls back.
         for statement in sql {
             connection.execute_batch(statement)?;
@@ -32,6 +36,36 @@ pub fn run_script(path: &Path, sql: &[String]) -> Result<(), Error> {
         connection.execute_batch("COMMIT")
     };
     run().map_err(fault::error)
+}
+
+/// Opens a file, and makes it if need be, in a transaction that locks out other writers.
+fn open_to_change(path: &Path, waits: &mut dyn FnMut(Duration)) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(plain(path))?;
+    patiently(waits, |longest| {
+        let until = Instant::now() + longest;
+        set_up(&connection, longest)?;
+        set_log_ahead(&connection, longest)?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.busy_timeout(until.saturating_duration_since(Instant::now()))?;
+        connection.execute_batch("BEGIN IMMEDIATE")
+    })?;
+    Ok(connection)
+}
+
+/// Does something that may have to wait for another process, for [`SCRIPT_WAIT`] in all; it is given how long at most, and done
+/// again if that was not enough.
+fn patiently<T>(
+    waits: &mut dyn FnMut(Duration),
+    mut work: impl FnMut(Duration) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    match work(SILENT_WAIT) {
+        Err(error) if is_busy(&error) => {
+            let longest = SCRIPT_WAIT.saturating_sub(SILENT_WAIT);
+            waits(longest);
+            work(longest)
+        }
+        done => done,
+    }
 }
 
 /// What [`change_schema`] did.
@@ -60,26 +94,20 @@ pub enum ChangeError<E> {
 }
 
 /// Changes the schema in one transaction that locks out other writers: `plan` gets the schema as it is then and says what to run, all
-/// of it or nothing. Makes the file if it is missing and something is to be run.
+/// of it or nothing. Makes the file if it is missing and something is to be run. `waits` is told, once, that another process is
+/// waited for and how long at most.
 ///
 /// # Errors
 /// As [`ChangeError`] says; nothing was done then.
 pub fn change_schema<E>(
     path: &Path,
+    waits: &mut dyn FnMut(Duration),
     plan: impl FnOnce(&Schema) -> Result<Vec<String>, E>,
 ) -> Result<Changed, ChangeError<E>> {
     let database = |error| ChangeError::Database(fault::error(error));
-    let open = || {
-        let connection = Connection::open(plain(path))?;
-        set_up(&connection, SCRIPT_WAIT)?;
-        set_log_ahead(&connection, SCRIPT_WAIT)?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.execute_batch("BEGIN IMMEDIATE")?;
-        let schema = Schema::of(&connection)?;
-        Ok((connection, schema))
-    };
     // Dropped with an error, the connection rolls back.
-    let (connection, schema) = open().map_err(database)?;
+    let connection = open_to_change(path, waits).map_err(database)?;
+    let schema = Schema::of(&connection).map_err(database)?;
     let statements = plan(&schema).map_err(ChangeError::Refused)?;
     for statement in &statements {
         connection.execute_batch(statement).map_err(|error| ChangeError::Statement {
@@ -110,7 +138,7 @@ pub fn tables(path: &Path) -> Result<Vec<String>, Error> {
         return Ok(Vec::new());
     }
     let list = || {
-        let connection = open_to_look(path)?;
+        let connection = open_to_look(path, SCRIPT_WAIT)?;
         let sql =
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' ORDER BY name";
         let mut statement = connection.prepare(sql)?;
@@ -178,7 +206,7 @@ impl Compiler {
     /// # Errors
     /// If the file can't be read as a database.
     pub fn open(path: &Path) -> Result<Compiler, Error> {
-        open_to_look(path).and_then(Compiler::new).map_err(fault::error)
+        open_to_look(path, SCRIPT_WAIT).and_then(Compiler::new).map_err(fault::error)
     }
 
     /// Against a schema that these statements make, in memory.
@@ -223,6 +251,15 @@ impl Compiler {
         let changed = self.connection.execute_batch(sql);
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).is_change = false;
         changed.map_err(error_words)
+    }
+
+    /// Whether a query gives a row; for a schema in memory, whose rows [`change`](Compiler::change) makes.
+    ///
+    /// # Errors
+    /// SQLite's words.
+    pub fn gives_row(&self, sql: &str) -> Result<bool, String> {
+        let ask = || Ok(self.connection.prepare(sql)?.raw_query().next()?.is_some());
+        ask().map_err(error_words)
     }
 
     /// What EXPLAIN QUERY PLAN says about a statement, a step a line.
@@ -272,6 +309,8 @@ impl Compiler {
         let mut seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         seen.reads.sort();
         seen.reads.dedup();
+        // SQLite tells of a subquery in WITH too, of which no column is read.
+        seen.reads.retain(|name| self.is_known(name));
         seen.writes.sort();
         seen.writes.dedup();
         seen.sets.sort();
@@ -284,6 +323,22 @@ impl Compiler {
             writes: seen.writes,
             sets: seen.sets,
         })
+    }
+}
+
+impl Compiler {
+    /// Whether a name is that of a table, view or module.
+    fn is_known(&self, name: &str) -> bool {
+        let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE) \
+                   OR EXISTS (SELECT 1 FROM pragma_module_list WHERE name = ?1 COLLATE NOCASE) \
+                   OR ?1 LIKE 'sqlite\\_%' ESCAPE '\\'";
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).is_change = true;
+        let known = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut known| known.query_row([name], |row| row.get(0)));
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).is_change = false;
+        known.unwrap_or(true)
     }
 }
 
@@ -315,10 +370,10 @@ pub fn compile(path: &Path, sql: &str) -> Result<Compiled, String> {
 }
 
 /// Without `SQLITE_OPEN_CREATE`: looking makes no file. Writable, since a read-only connection can't make the log's index.
-fn open_to_look(path: &Path) -> rusqlite::Result<Connection> {
+fn open_to_look(path: &Path, longest: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(plain(path), flags)?;
-    set_up(&connection, SCRIPT_WAIT)?;
+    set_up(&connection, longest)?;
     Ok(connection)
 }
 

@@ -5,11 +5,11 @@ use crate::config::key_of;
 use crate::config::plan::{Column, Generated, Index, Plan, Table, Type};
 use ringmill_sqlite::{LiveColumn, LiveTable, Schema, TableKind};
 
+use super::narrower::Checks;
 use super::{
-    Names, Of, check_begins, check_clause, column_definition, create_index, create_table, create_trigger,
-    default, is_in_key, is_key_alone, is_not_null, on_delete_words, parents_first, storage, trigger_name,
+    Names, create_index, create_trigger, default, is_key_alone, on_delete_words, parents_first, storage,
+    trigger_name,
 };
-use crate::api::sql::quote;
 
 /// One thing in which the database is not as the file declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,37 +110,23 @@ pub(in crate::api) fn steps(plan: &Plan, differences: &[Difference]) -> Vec<Step
     made.chain(rest).collect()
 }
 
-struct Found<'a> {
-    plan: &'a Plan,
-    names: Names,
-    all: Vec<Difference>,
+pub(super) struct Found<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) names: Names,
+    pub(super) all: Vec<Difference>,
 }
 
 impl Found<'_> {
-    fn add(&mut self, key: impl Into<String>, message: String, means: Means) {
+    pub(super) fn add(&mut self, key: impl Into<String>, message: String, means: Means) {
         self.all.push(Difference { key: key.into(), message, means });
     }
 
-    fn missing_table(&mut self, table: &Table) {
-        let key = key_of("tables", &table.name);
-        let step = |key: String, sql: &str| Step { key, sql: at_once(sql) };
-        let mut steps = vec![step(key.clone(), &create_table(self.plan, table))];
-        for (number, index) in table.indexes.iter().enumerate() {
-            let sql = create_index(table, index, &mut self.names);
-            steps.push(step(format!("{key}.indexes[{number}].where"), &sql));
-        }
-        for column in on_write(table) {
-            let name = self.names.take(trigger_name(table, column));
-            steps.push(step(column_key(table, column), &create_trigger(table, column, &name)));
-        }
-        self.add(key, format!("the database has no table {}", table.sql_name), Means::MissingTable(steps));
-    }
-
     fn table(&mut self, table: &Table, live: &LiveTable) {
+        let checks = Checks::of(live);
         let mut absent = Vec::new();
         for column in &table.columns {
             match column_of(live, &column.name) {
-                Some(there) => self.column(table, column, live, there),
+                Some(there) => self.column(table, column, &checks, live, there),
                 None => {
                     if !self.missing_column(table, column, live) {
                         absent.push(column.name.as_str());
@@ -151,6 +137,7 @@ impl Found<'_> {
         let is_absent = |index: &usize| absent.contains(&table.columns[*index].name.as_str());
         if !table.key.iter().any(is_absent) {
             self.key(table, live);
+            self.unique(table, live);
         }
         for (number, index) in table.indexes.iter().enumerate() {
             if !index.columns.iter().any(is_absent) {
@@ -163,49 +150,14 @@ impl Found<'_> {
         self.not_in_file(table, live);
     }
 
-    /// Whether it can be added.
-    fn missing_column(&mut self, table: &Table, column: &Column, live: &LiveTable) -> bool {
-        let key = column_key(table, column);
-        let (name, table_name) = (&column.name, &table.sql_name);
-        let message = format!("the table {table_name} of the database has no column {name}");
-        let computed = default(column).is_some_and(|default| default.starts_with('('));
-        let bare = format!(
-            "ALTER TABLE {} ADD COLUMN {} {}",
-            quote(table_name),
-            quote(name),
-            storage(column.rules.kind)
-        );
-        let remedy = if is_in_key(table, column) {
-            Some("SQLite adds no column to a key: make the table anew, or declare the key it has".to_owned())
-        } else if !live.has_rows {
-            None
-        } else if computed {
-            Some(format!(
-                "SQLite adds no column with a computed default to a table with rows: add it without one ({bare}), or remove `generated`"
-            ))
-        } else if is_not_null(table, column) && default(column).is_none() {
-            Some("its rows would have no value for it: give it a `default`, or remove `required`".to_owned())
-        } else if column.references.is_some() && default(column).is_some() {
-            Some("SQLite adds no reference with a default to a table with rows: remove `default`".to_owned())
-        } else {
-            None
-        };
-        if let Some(remedy) = remedy {
-            self.add(key, message, Means::CannotAdd { remedy });
-            return false;
-        }
-        let definition = column_definition(self.plan, table, column, Of::OldTable);
-        let sql = format!("ALTER TABLE {} ADD COLUMN {definition}", quote(table_name));
-        let mut steps = vec![Step { key: key.clone(), sql }];
-        if column.unique {
-            let sql = self.unique_index(table, &[position(table, column)]);
-            steps.push(Step { key: key.clone(), sql });
-        }
-        self.add(key, message, Means::Missing { steps, harm: Harm::Wrong });
-        true
-    }
-
-    fn column(&mut self, table: &Table, column: &Column, live: &LiveTable, there: &LiveColumn) {
+    fn column(
+        &mut self,
+        table: &Table,
+        column: &Column,
+        checks: &Checks<'_>,
+        live: &LiveTable,
+        there: &LiveColumn,
+    ) {
         let key = column_key(table, column);
         let name = format!("{}.{}", table.sql_name, column.name);
         if !holds(column.rules.kind, &there.declared_type, live.strict) {
@@ -228,15 +180,7 @@ impl Found<'_> {
             self.identity(table, live, there, &key, &name);
             return;
         }
-        let (wanted, has) = (is_not_null(table, column), there.not_null || there.key_position > 0);
-        if wanted && !has {
-            let message = format!("{name} may be NULL in the database; the file does not allow it");
-            self.add(key.clone(), message, Means::Differs);
-        }
-        if has && !wanted {
-            let message = format!("{name} is NOT NULL in the database; the file allows it to be left out");
-            self.add(key.clone(), message, Means::Differs);
-        }
+        self.null(table, column, live, there);
         let (wanted, has) = (default(column), there.default.as_deref());
         if wanted.as_deref().map(bare_expression) != has.map(bare_expression) && !there.computed {
             let shown = |default: Option<&str>| default.unwrap_or("none").to_owned();
@@ -253,12 +197,7 @@ impl Found<'_> {
             let steps = vec![Step { key: key.clone(), sql }];
             self.add(key.clone(), message, Means::Missing { steps, harm: Harm::Wrong });
         }
-        let others = live.sql.contains(&check_begins(column));
-        if others && !check_clause(column).is_some_and(|clause| live.sql.contains(&clause)) {
-            let message =
-                format!("{name} has a CHECK in the database that is not the one of the file's rules");
-            self.add(key.clone(), message, Means::Differs);
-        }
+        self.conditions(table, column, checks, there);
         self.reference(table, column, live, &key, &name);
     }
 
@@ -423,34 +362,34 @@ impl Found<'_> {
         }
     }
 
-    fn unique_index(&mut self, table: &Table, columns: &[usize]) -> String {
+    pub(super) fn unique_index(&mut self, table: &Table, columns: &[usize]) -> String {
         let index = Index { columns: columns.to_vec(), unique: true, condition: None };
         at_once(&create_index(table, &index, &mut self.names))
     }
 }
 
 /// Under the lock nobody else makes it, and a name that is taken is a fault.
-fn at_once(sql: &str) -> String {
+pub(super) fn at_once(sql: &str) -> String {
     sql.replacen(" IF NOT EXISTS", "", 1)
 }
 
-fn on_write(table: &Table) -> impl Iterator<Item = &Column> {
+pub(super) fn on_write(table: &Table) -> impl Iterator<Item = &Column> {
     table.columns.iter().filter(|column| column.generated == Some(Generated::OnWrite))
 }
 
-fn column_key(table: &Table, column: &Column) -> String {
+pub(super) fn column_key(table: &Table, column: &Column) -> String {
     key_of(&format!("{}.columns", key_of("tables", &table.name)), &column.name)
 }
 
-fn position(table: &Table, column: &Column) -> usize {
+pub(super) fn position(table: &Table, column: &Column) -> usize {
     table.columns.iter().position(|other| other.name == column.name).unwrap_or(0)
 }
 
-fn column_of<'a>(live: &'a LiveTable, name: &str) -> Option<&'a LiveColumn> {
+pub(super) fn column_of<'a>(live: &'a LiveTable, name: &str) -> Option<&'a LiveColumn> {
     live.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
 }
 
-fn are_columns(there: &[Option<String>], names: &[&str]) -> bool {
+pub(super) fn are_columns(there: &[Option<String>], names: &[&str]) -> bool {
     there.len() == names.len()
         && there
             .iter()

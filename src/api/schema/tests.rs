@@ -138,7 +138,7 @@ fn columns() {
     loose("x = \"bytes\"", "TEXT", &[]);
     // Constraints.
     one("x = { type = \"text\", required = true }", ", x TEXT", &[&x("differs")]);
-    one("x = \"text\"", ", x TEXT NOT NULL", &[&x("differs")]);
+    one("x = \"text\"", ", x TEXT NOT NULL", &[&x("wrong")]);
     one("x = { type = \"text\", default = \"a\" }", ", x TEXT DEFAULT 'a'", &[]);
     one("x = { type = \"text\", default = \"a\" }", ", x TEXT DEFAULT 'b'", &[&x("differs")]);
     one("x = { type = \"text\", unique = true }", ", x TEXT UNIQUE", &[]);
@@ -146,8 +146,9 @@ fn columns() {
     one("x = { type = \"text\", max_length = 3 }", ", x TEXT", &[]);
     let check_of = ", x TEXT CONSTRAINT \"x\" CHECK (length(\"x\") <= 3)";
     one("x = { type = \"text\", max_length = 3 }", check_of, &[]);
-    one("x = { type = \"text\", max_length = 4 }", check_of, &[&x("differs")]);
-    one("x = \"text\"", check_of, &[&x("differs")]);
+    one("x = { type = \"text\", max_length = 4 }", check_of, &[&x("wrong")]);
+    one("x = { type = \"text\", max_length = 2 }", check_of, &[&x("differs")]);
+    one("x = \"text\"", check_of, &[&x("wrong")]);
     one("x = \"bigint\"", ", x INTEGER AS (id + 1)", &[&x("wrong")]);
     one("x = { type = \"bigint\", read_only = true }", ", x INTEGER AS (id + 1)", &[]);
     // References.
@@ -204,7 +205,7 @@ fn keys_indexes_and_triggers() {
         "CREATE INDEX i ON t (a)",
         &["tables.t.indexes[0] missing"],
     );
-    index("{ columns = [\"a\"] }", "CREATE UNIQUE INDEX i ON t (a)", &[]);
+    index("{ columns = [\"a\"] }", "CREATE UNIQUE INDEX i ON t (a)", &["tables.t.columns.a wrong"]);
 
     let on_write = "id = \"bigint\"\nat = { type = \"timestamp\", generated = \"on_write\" }";
     let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))) STRICT";
@@ -213,4 +214,180 @@ fn keys_indexes_and_triggers() {
     check("", on_write, &[table, trigger], &["tables.t.columns.at differs"]);
     check("", "id = \"bigint\"", &["CREATE VIEW t AS SELECT 1 AS id"], &[]);
     check("", "id = \"bigint\"", &["CREATE TABLE other (id)"], &["tables.t table", "tables not in file"]);
+}
+
+/// A rule of the database that is narrower than the file's is a fault; one that is as narrow or wider is none.
+#[test]
+fn rules_that_are_narrower() {
+    let wrong = &["tables.t.columns.x wrong"][..];
+    let note = &["tables.t.columns.x differs"][..];
+    let one = |column: &str, rest: &str, expected: &[&str]| {
+        let table = format!("CREATE TABLE t (id INTEGER PRIMARY KEY, {rest}) STRICT");
+        check("", &format!("id = \"bigint\"\nx = {column}"), &[&table], expected);
+    };
+    let choices = |names: &str| format!("{{ type = \"text\", enum = [{names}] }}");
+    let ours = |condition: &str| format!("x TEXT CONSTRAINT \"x\" CHECK ({condition})");
+    // A list of values.
+    let two = ours("\"x\" IN ('a', 'b')");
+    one(&choices("\"a\", \"b\""), &two, &[]);
+    one(&choices("\"a\", \"b\", \"c\""), &two, wrong);
+    one(&choices("\"a\""), &two, note);
+    one("\"text\"", &two, wrong);
+    one(&choices("\"a\", \"c\""), "x TEXT CHECK (x = 'a' OR x='b')", wrong);
+    one(&choices("\"a\", \"b\""), "x TEXT CHECK (x in ('b', 'a', 'c'))", &[]);
+    one(&choices("\"A\""), "x TEXT COLLATE NOCASE CHECK (x IN ('a'))", &[]);
+    // Bounds.
+    let most = |most: &str| format!("{{ type = \"bigint\", maximum = {most} }}");
+    one(&most("200"), "x INTEGER CHECK (x <= 150)", wrong);
+    one(&most("150"), "x INTEGER CHECK (x <= 150)", &[]);
+    one(&most("149"), "x INTEGER, CHECK (150 >= X)", &[]);
+    one("\"bigint\"", "x INTEGER CONSTRAINT \"x\" CHECK (\"x\" BETWEEN -32768 AND 32767)", wrong);
+    one("{ type = \"integer\", minimum = 0, maximum = 9 }", "x INTEGER CHECK (x BETWEEN 1 AND 5)", wrong);
+    one("\"bigint\"", "x INTEGER CHECK (x <= 150)", wrong);
+    one("{ type = \"double\", minimum = 0 }", "x REAL CHECK (x > 0)", wrong);
+    one("{ type = \"numeric\", maximum = 10 }", "x TEXT CHECK (CAST(x AS REAL) <= 9.5)", wrong);
+    // Lengths.
+    let long = |most: &str| format!("{{ type = \"text\", max_length = {most} }}");
+    one(&long("9"), "x TEXT CHECK (length(x) <= 8)", wrong);
+    one(&long("8"), "x TEXT CHECK (length(x) <= 8)", &[]);
+    one(
+        "{ type = \"text\", min_length = 1, max_length = 8 }",
+        "x TEXT CHECK (length(x) BETWEEN 2 AND 8)",
+        wrong,
+    );
+    one("{ type = \"text\", format = \"email\", max_length = 99 }", "x TEXT CHECK (x LIKE '%@%')", &[]);
+    one(&long("9"), "x TEXT CHECK (x <> '')", wrong);
+    // What no rule of the file could say is no fault.
+    one(&long("9"), "x TEXT CHECK (x = upper(x))", note);
+    one("\"bigint\"", "x INTEGER CHECK (x % 3 = 2)", note);
+    one(&long("9"), "x TEXT CHECK (x LIKE 'http%')", note);
+    // Of several columns: not told.
+    one(&most("9"), "x INTEGER, y INTEGER, CHECK (x < y)", &["tables.t not in file"]);
+    // NULL.
+    one("\"bigint\"", "x INTEGER NOT NULL", wrong);
+    one("\"bigint\"", "x INTEGER CHECK (x IS NOT NULL)", wrong);
+    one("{ type = \"bigint\", read_only = true, default = 1 }", "x INTEGER NOT NULL DEFAULT 1", note);
+    one("{ type = \"bigint\", read_only = true }", "x INTEGER NOT NULL", wrong);
+    // Rows that agree.
+    one("\"bigint\"", "x INTEGER UNIQUE", wrong);
+    one("{ type = \"bigint\", unique = true }", "x INTEGER UNIQUE", &[]);
+    one("{ type = \"uuid\", generated = \"uuid\" }", "x TEXT NOT NULL DEFAULT '' UNIQUE", note);
+    let indexed = |keys: &str, index: &str, expected: &[&str]| {
+        let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, x INTEGER, y INTEGER) STRICT";
+        let index = format!("CREATE UNIQUE INDEX i ON t {index}");
+        check(keys, "id = \"bigint\"\nx = \"bigint\"\ny = \"bigint\"", &[table, &index], expected);
+    };
+    let pair = &["tables.t.indexes wrong"][..];
+    indexed("", "(x, y)", pair);
+    indexed("indexes = [{ columns = [\"y\", \"x\"], unique = true }]", "(y, x)", &[]);
+    indexed("indexes = [{ columns = [\"x\"], unique = true }]", "(x)", &[]);
+    indexed("", "(x) WHERE y > 1", pair);
+    indexed("indexes = [{ columns = [\"x\"], unique = true, where = \"y > 1\" }]", "(x) WHERE y  > 1", &[]);
+    indexed("", "(x, id)", &[]);
+    indexed("", "(abs(x))", &[]);
+}
+
+/// What is said to make a table anew does so, and keeps its rows, numbers, indexes, triggers and views.
+#[test]
+fn a_table_is_made_anew_as_the_remedy_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |most: &str| {
+        format!(
+            "[tables.p.columns]\nid = \"bigint\"\n[tables.t.columns]\nid = {{ type = \"bigint\", generated = \"identity\" }}\n\
+             x = {{ type = \"text\", max_length = {most}, required = true }}\n\
+             up = {{ type = \"bigint\", references = \"t.id\" }}\n\
+             at = {{ type = \"timestamp\", generated = \"on_write\" }}\n"
+        )
+    };
+    let plan = plan_of(folder.path(), &file("1"));
+    let made: Vec<_> = super::schema(&plan).into_iter().flat_map(|table| table.statements).collect();
+    let mut statements: Vec<_> = made.iter().map(String::as_str).collect();
+    statements.extend([
+        "CREATE INDEX own ON t (x) WHERE x > 'a'",
+        "CREATE TRIGGER own_too AFTER DELETE ON t BEGIN SELECT 1; END",
+        "CREATE VIEW v AS SELECT x FROM t",
+        "CREATE TABLE child (t INTEGER REFERENCES t (id) ON DELETE CASCADE)",
+        "INSERT INTO t (x) VALUES ('a'), ('b')",
+        "INSERT INTO t (x, up) VALUES ('c', 1)",
+        "INSERT INTO child VALUES (1)",
+        "DELETE FROM t WHERE id = 3",
+    ]);
+    let before = schema_of(folder.path(), &statements);
+    let plan = plan_of(folder.path(), &file("2"));
+    let found = differences(&plan, &before);
+    let wrong = found.iter().find_map(|difference| match &difference.means {
+        Means::Wrong { remedy } => Some(remedy.clone()),
+        _ => None,
+    });
+    let remedy = wrong.expect("the CHECK is narrower");
+    let (_, script) = remedy.split_once("then `ringmill migrate`: ").expect(&remedy);
+    let connection = rusqlite::Connection::open(folder.path().join("test.db")).expect("a database");
+    connection.execute_batch(script).unwrap_or_else(|error| panic!("{error}: {script}"));
+    connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA legacy_alter_table = OFF").expect("settings");
+    let after = Schema::read(&folder.path().join("test.db")).expect("a database").expect("a file");
+    let not_wrong = differences(&plan, &after).into_iter().find(|one| !matches!(one.means, Means::NotInFile));
+    assert_eq!(not_wrong, None);
+    let table = |schema: &Schema, name: &str| schema.table(name).expect("a table").clone();
+    let (old, new) = (table(&before, "t"), table(&after, "t"));
+    assert_eq!((old.indexes, old.triggers, old.foreign_keys), (new.indexes, new.triggers, new.foreign_keys));
+    assert_eq!(table(&before, "child"), table(&after, "child"));
+    let one = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).expect(sql);
+    assert_eq!(one("SELECT group_concat(id || x) FROM t"), "1a,2b");
+    assert_eq!(one("SELECT group_concat(x) FROM v"), "a,b");
+    assert_eq!(one("INSERT INTO t (x) VALUES ('dd') RETURNING id || x"), "4dd", "no number comes back");
+    assert!(connection.execute_batch("INSERT INTO t (x) VALUES ('eee')").is_err());
+    connection.execute_batch("DELETE FROM t WHERE id = 1").expect("a cascade");
+    assert_eq!(one("SELECT count(*) || '' FROM child"), "0");
+}
+
+/// What is said where SQLite adds no column can be run, and then only notes are left.
+#[test]
+fn columns_are_added_as_the_remedy_says() {
+    let rules = [
+        "{ type = \"text\", required = true }",
+        "{ type = \"text\", required = true, min_length = 2, unique = true }",
+        "{ type = \"text\", required = true, format = \"email\" }",
+        "{ type = \"integer\", required = true, minimum = 5 }",
+        "{ type = \"numeric\", required = true, maximum = -1 }",
+        "{ type = \"json\", required = true }",
+        "{ type = \"bytes\", required = true }",
+        "{ type = \"text\", required = true, enum = [\"it's\"] }",
+        "{ type = \"bigint\", required = true, references = \"p.id\" }",
+        "{ type = \"bigint\", references = \"p.id\", default = 7 }",
+        "{ type = \"timestamp\", generated = \"on_create\" }",
+        "{ type = \"timestamp\", generated = \"on_write\" }",
+        "{ type = \"uuid\", generated = \"uuid\", unique = true }",
+    ];
+    for rule in rules {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file =
+            format!("[tables.p.columns]\nid = \"bigint\"\n[tables.t.columns]\nid = \"bigint\"\nx = {rule}\n");
+        let plan = plan_of(folder.path(), &file);
+        let statements = [
+            "CREATE TABLE p (id INTEGER NOT NULL, PRIMARY KEY (id)) STRICT",
+            "CREATE TABLE t (id INTEGER NOT NULL, PRIMARY KEY (id)) STRICT",
+            "INSERT INTO p VALUES (7)",
+            "INSERT INTO t VALUES (11), (12)",
+        ];
+        let found = differences(&plan, &schema_of(folder.path(), &statements));
+        let [super::Difference { means: Means::CannotAdd { remedy }, .. }] = found.as_slice() else {
+            panic!("{rule}: {found:#?}")
+        };
+        let at = remedy.find("ALTER TABLE").expect(remedy);
+        let script = remedy[at..].split("; or remove").next().unwrap_or_default();
+        schema_of(folder.path(), &[script]);
+        let connection = rusqlite::Connection::open(folder.path().join("test.db")).expect("a database");
+        let empty = "SELECT count(*) FROM t WHERE x IS NULL";
+        assert_eq!(connection.query_row(empty, [], |row| row.get::<_, i64>(0)), Ok(0), "{script}");
+        let live = Schema::read(&folder.path().join("test.db")).expect("a database").expect("a file");
+        let left = differences(&plan, &live);
+        let steps = steps(&plan, &left);
+        assert!(
+            left.iter().all(|one| matches!(one.means, Means::Differs | Means::Missing { .. })),
+            "{rule}: {left:#?}"
+        );
+        for step in steps {
+            connection.execute_batch(&step.sql).unwrap_or_else(|error| panic!("{rule}: {error}"));
+        }
+    }
 }

@@ -3,8 +3,7 @@
 use crate::cli::Failure;
 use crate::cli::database::store_failure;
 use crate::config::plan::{ColumnIndex, Plan};
-use ringmill_sqlite::{Answers, Class, Job, Options, Reply, Statement, Store, Ticket, Value, tables};
-use std::path::Path;
+use ringmill_sqlite::{Answers, Class, Job, Options, Reply, Statement, Store, Ticket, Value};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -103,21 +102,6 @@ impl<'a> Existing<'a> {
     fn column(&self, table: usize, column: ColumnIndex) -> String {
         quote(&self.plan.tables[table].columns[column].name)
     }
-}
-
-/// Refuses if one of these tables does not exist.
-pub(super) fn demand_tables(plan: &Plan, needed: &[usize], database: &Path) -> Result<(), Failure> {
-    let existing = tables(database).map_err(|error| store_failure(database, &error))?;
-    for table in needed.iter().map(|table| &plan.tables[*table]) {
-        if !existing.iter().any(|name| name.eq_ignore_ascii_case(&table.sql_name)) {
-            return Err(Failure::Message(format!(
-                "the database {} has no table {}; create it, or set database.create_missing = true",
-                database.display(),
-                table.sql_name
-            )));
-        }
-    }
-    Ok(())
 }
 
 fn quote(name: &str) -> String {

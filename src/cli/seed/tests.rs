@@ -13,7 +13,6 @@ use crate::config::{Inputs, Plan, load};
 use crate::control::log;
 use ringmill_sqlite::Value;
 use std::collections::HashSet;
-use std::path::Path;
 use tempfile::TempDir;
 
 /// 2026-11-24T02:00:00.123456Z
@@ -63,7 +62,7 @@ impl Project {
                 Ok(steps.iter().map(|step| (self.plan.tables[step.table].name.as_str(), step.rows)).collect())
             }
             Err(Failure::Message(message)) => Err(message),
-            Err(other) => panic!("{other:?}"),
+            Err(Failure::Faults(faults)) => Err(faults.iter().map(ToString::to_string).collect()),
         }
     }
 
@@ -417,18 +416,22 @@ fn sets_that_follow_from_others_are_left_out() {
 }
 
 #[test]
-fn an_unknown_table_is_told_the_nearest_first() {
+fn an_unknown_table_is_told_the_nearest() {
     let plan = Project::of(CLUB).plan;
-    let Err(Failure::Message(message)) = table_of(&plan, "club") else { panic!("found") };
-    assert_eq!(message, "there is no table club; declared: clubs, people, members, passports");
+    let told = |name| match table_of(&plan, name) {
+        Err(Failure::Message(message)) => message,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(told("club"), "--table: there is no table club; did you mean `clubs`?");
+    assert_eq!(told("x"), "--table: there is no table x; known: people, clubs, members, passports");
 }
 
 #[test]
 fn a_table_that_is_not_there_is_made_only_if_that_is_wished() {
     let project = Project::of(&format!("[database]\ncreate_missing = false\n{CLUB}"));
     let message = project.seed("people", 1, 1).unwrap_err();
-    assert!(message.contains("has no table people; create it"), "{message}");
-    assert!(Path::new(&project.plan.database.sqlite).parent().unwrap().exists());
+    assert!(message.contains("has no table people; `ringmill migrate` makes it"), "{message}");
+    assert!(!project.plan.database.sqlite.exists());
 }
 
 #[test]

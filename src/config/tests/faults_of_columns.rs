@@ -235,7 +235,7 @@ fn references() {
         );
     };
     check_reference("references = \"t.id\", on_delete = \"set_null\"", &[]);
-    check_reference("references = \"t\"", &[".references: \"t\" names no column; write \"table.column\""]);
+    check_reference("references = \"t\"", &[".references: \"t\" names no column; did you mean \"t.id\"?"]);
     check_reference(
         "references = \"tt.id\"",
         &[".references: \"tt.id\" names no table of this file; did you mean \
@@ -298,4 +298,47 @@ fn a_table_has_an_end() {
     check(&columns(1000), &[]);
     let words = "is one column more than 1000; divide the table";
     check(&columns(1002), &[&format!("ringmill.toml:1004: tables.t.columns.c1000: {words}")]);
+}
+
+/// A type that is none is one fault, whatever else depends on it.
+#[test]
+fn a_misspelt_type_is_told_once() {
+    let other = |id: &str, own: &str| {
+        format!("[tables.a.columns]\nid = {id}\n[tables.b.columns]\nid = \"bigint\"\na = {own}\n")
+    };
+    let refers = "{ type = \"bigint\", references = \"a.id\" }";
+    let misspelt = "is none of the values; did you mean \"bigint\"?";
+    let of_id = format!("ringmill.toml:2: tables.a.columns.id: \"bigin\" {misspelt}");
+    check(&other("\"bigin\"", refers), &[&of_id]);
+    let of_id = format!("ringmill.toml:2: tables.a.columns.id.type: \"bigin\" {misspelt}");
+    check(&other("{ type = \"bigin\", generated = \"identity\" }", refers), &[&of_id]);
+    let of_own = format!("ringmill.toml:5: tables.b.columns.a.type: \"bigitn\" {misspelt}");
+    check(&other("\"bigint\"", "{ type = \"bigitn\", references = \"a.id\" }"), &[&of_own]);
+    // Both known and different: one fault as ever.
+    check(
+        &other("\"integer\"", refers),
+        &[
+            "ringmill.toml:5: tables.b.columns.a.references: \"a.id\" is an integer, this column a bigint; give both the \
+           same type",
+        ],
+    );
+}
+
+#[test]
+fn a_reference_is_told_the_nearest_name() {
+    let file = |to: &str| {
+        format!(
+            "[tables.users.columns]\nid = \"bigint\"\n[tables.b.columns]\nid = {{ type = \"bigint\", references = {to:?} }}\n"
+        )
+    };
+    let fault = |rest: &str| format!("ringmill.toml:4: tables.b.columns.id.references: {rest}");
+    let names_no_table =
+        |guess: &str| fault(&format!("{guess} names no table of this file; did you mean `users`?"));
+    check(&file("user.id"), &[&names_no_table("\"user.id\"")]);
+    check(&file("users.id_"), &[&fault("\"users.id_\" names no column of that table; did you mean `id`?")]);
+    for name in ["users", "user"] {
+        let words = format!("{name:?} names no column; did you mean \"users.id\"?");
+        check(&file(name), &[&fault(&words)]);
+    }
+    check(&file("x"), &[&fault("\"x\" names no column; write \"table.column\"")]);
 }

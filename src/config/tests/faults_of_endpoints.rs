@@ -222,3 +222,20 @@ fn clamps_and_places_of_parameters() {
         ],
     );
 }
+
+#[test]
+fn two_endpoints_of_one_path_are_one_fault() {
+    let endpoint = |name: &str, methods: &str| {
+        format!("[endpoints.{name}]\npath = \"/e\"\nmethods = [{methods}]\njson = 1\n")
+    };
+    let four = "\"GET\", \"POST\", \"PUT\", \"DELETE\"";
+    check(
+        &format!("{}{}{}", endpoint("a", four), endpoint("b", four), endpoint("c", "\"GET\", \"PATCH\"")),
+        &[
+            "ringmill.toml:6: endpoints.b.path: GET, POST, PUT, DELETE of this path are routes of endpoints.a.path \
+             (ringmill.toml:2) already; change one of the paths or methods",
+            "ringmill.toml:10: endpoints.c.path: GET of this path is a route of endpoints.a.path (ringmill.toml:2) \
+             already; change one of the paths or methods",
+        ],
+    );
+}

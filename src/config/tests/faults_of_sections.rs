@@ -307,3 +307,32 @@ fn policies() {
         ],
     );
 }
+
+/// Opening one would wait until somebody writes to it.
+#[test]
+fn pipes_are_not_opened() {
+    let folder = Folder::with(
+        "include = [\"pipe\"]\n[server]\ncores = \"${file:pipe}\"\n[endpoints.e]\npath = \"/e\"\nsql_file = \"pipe\"\n",
+    );
+    let pipe = folder.path().join("pipe");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
+    let cannot = "cannot be read: it is not a regular file; name a file, not a device, pipe or socket";
+    assert_eq!(
+        shown(&folder.load(&[], &[]).expect_err("pipes")),
+        [
+            "ringmill.toml:1: include: \"pipe\" is not a regular file; name files that exist, `*` and `?` stand for \
+             parts of names: api/*.toml",
+            &format!("ringmill.toml:3: server.cores: ${{file:pipe}} {cannot}"),
+            &format!("ringmill.toml:6: endpoints.e.sql_file: \"pipe\" {cannot}"),
+        ]
+    );
+    let inputs = Inputs {
+        config: Some("pipe".into()),
+        working_directory: folder.path(),
+        environment: Vec::new(),
+        sets: Vec::new(),
+        flags: Vec::new(),
+    };
+    assert_eq!(shown(&load(&inputs).expect_err("a pipe")), [format!("pipe: {cannot}")]);
+}

@@ -44,7 +44,11 @@ fn filled(rows: usize) -> tempfile::TempDir {
 fn a_start_on_a_bad_file_is_one_sentence_with_path_and_remedy() {
     type Spoil = fn(&Path);
     let cases: [(&str, Spoil, &str); 5] = [
-        ("a folder", |path| std::fs::create_dir(path).expect("a folder"), "can't be opened"),
+        (
+            "a folder",
+            |path| std::fs::create_dir(path).expect("a folder"),
+            "is not a regular file; name a file",
+        ),
         (
             "a letter",
             |path| std::fs::write(path, "Dear reader, ".repeat(1000)).expect("a file"),

@@ -1,10 +1,11 @@
 //! What a file holds, as SQLite tells it: tables with their columns, indexes, foreign keys and triggers. Plain data, so that
 //! whoever compares it with something needs no database for it.
 
-use super::open_to_look;
+use super::{open_to_look, patiently};
 use crate::{Error, fault};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::Path;
+use std::time::Duration;
 
 /// The schema of a file. SQLite's own tables are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,6 +82,8 @@ pub struct LiveIndex {
     pub columns: Vec<Option<String>>,
     /// A partial index's condition.
     pub condition: Option<String>,
+    /// The statement that made it; `None`: SQLite did, for UNIQUE or PRIMARY KEY.
+    pub sql: Option<String>,
 }
 
 /// A foreign key.
@@ -102,16 +105,24 @@ impl Schema {
     /// # Errors
     /// If the file can't be read as a database.
     pub fn read(path: &Path) -> Result<Option<Schema>, Error> {
+        Schema::read_telling(path, &mut |_| ())
+    }
+
+    /// [`Schema::read`]; `waits` is told, once, that another process is waited for and how long at most.
+    ///
+    /// # Errors
+    /// As [`Schema::read`].
+    pub fn read_telling(path: &Path, waits: &mut dyn FnMut(Duration)) -> Result<Option<Schema>, Error> {
         if !path.exists() {
             return Ok(None);
         }
-        let read = || {
-            let connection = open_to_look(path)?;
+        let read = |longest| {
+            let connection = open_to_look(path, longest)?;
             // All questions see one schema.
             connection.execute_batch("BEGIN")?;
             Schema::of(&connection)
         };
-        read().map(Some).map_err(fault::error)
+        patiently(waits, read).map(Some).map_err(fault::error)
     }
 
     /// A table or view; capitals do not count.
@@ -218,26 +229,23 @@ fn indexes(connection: &Connection, table: &str) -> rusqlite::Result<Vec<LiveInd
                    WHERE key ORDER BY seqno";
         let mut columns = connection.prepare(sql)?;
         let columns = columns.query_map([&name], |row| row.get(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
-        let condition = if partial { condition(connection, &name)? } else { None };
-        indexes.push(LiveIndex { name, unique, columns, condition });
+        let sql = "SELECT sql FROM sqlite_schema WHERE name = ?1 AND type = 'index'";
+        let sql: Option<String> = connection.query_row(sql, [&name], |row| row.get(0)).optional()?.flatten();
+        let condition = sql.as_deref().filter(|_| partial).map(condition);
+        indexes.push(LiveIndex { name, unique, columns, condition, sql });
     }
     Ok(indexes)
 }
 
 /// What stands behind WHERE: in front of it there are names and expressions in parentheses.
-fn condition(connection: &Connection, index: &str) -> rusqlite::Result<Option<String>> {
-    let sql = "SELECT sql FROM sqlite_schema WHERE name = ?1 AND type = 'index'";
-    let sql: Option<String> = connection.query_row(sql, [index], |row| row.get(0)).optional()?.flatten();
-    Ok(sql.map(|sql| {
-        let upper = sql.to_ascii_uppercase();
-        let words = upper.match_indices("WHERE").map(|(at, _)| at);
-        let is_apart = |at: &usize| {
-            upper[..*at].ends_with([' ', '\n', '\t', ')'])
-                && upper[at + 5..].starts_with([' ', '\n', '\t', '('])
-        };
-        let at = words.into_iter().find(is_apart).map_or(sql.len(), |at| at + 5);
-        sql[at..].trim().to_owned()
-    }))
+fn condition(sql: &str) -> String {
+    let upper = sql.to_ascii_uppercase();
+    let words = upper.match_indices("WHERE").map(|(at, _)| at);
+    let is_apart = |at: &usize| {
+        upper[..*at].ends_with([' ', '\n', '\t', ')']) && upper[at + 5..].starts_with([' ', '\n', '\t', '('])
+    };
+    let at = words.into_iter().find(is_apart).map_or(sql.len(), |at| at + 5);
+    sql[at..].trim().to_owned()
 }
 
 fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<LiveForeignKey>> {

@@ -1,6 +1,6 @@
 use super::{
     ChangeError, Compiled, Compiler, LiveColumn, Schema, TableKind, Write, WriteKind, change_schema, compile,
-    run_script, tables,
+    run_script, run_script_telling, tables,
 };
 use crate::Error;
 
@@ -54,6 +54,21 @@ fn statements_are_checked_against_the_schema() {
             sets: vec![("posts".into(), "title".into())],
         },
     );
+    // What WITH names is no table.
+    check(
+        "WITH n AS (SELECT 1 AS i), m AS (SELECT title FROM posts) SELECT (SELECT count(*) FROM n), count(*) FROM m, audit",
+        Compiled {
+            columns: owned(&["(SELECT count(*) FROM n)", "count(*)"]),
+            readonly: true,
+            parameters: vec![],
+            reads: owned(&["audit", "posts"]),
+            writes: vec![],
+            sets: vec![],
+        },
+    );
+    let counted =
+        compiler.compile("WITH n AS (SELECT 1 AS i) SELECT count(*) FROM n, json_each('[1]')").unwrap();
+    assert_eq!(counted.reads, ["json_each"]);
     let cascade = compiler.compile("DELETE FROM users WHERE id = ?1").unwrap();
     assert_eq!(cascade.writes, [write("posts", WriteKind::Delete), write("users", WriteKind::Delete)]);
     // Only what the statement itself sets: neither what it makes, nor what its triggers do.
@@ -196,20 +211,20 @@ fn a_schema_is_changed_in_whole_or_not_at_all() {
     let path = directory.path().join("test.db");
     let change = |sql: &[&str]| {
         let sql = owned(sql);
-        change_schema::<()>(&path, |_| Ok(sql))
+        change_schema::<()>(&path, &mut |_| (), |_| Ok(sql))
     };
     change(&["CREATE TABLE a (x)", "INSERT INTO a VALUES (1), (1)"]).unwrap();
     let failed = change(&["CREATE TABLE b (x)", "CREATE UNIQUE INDEX i ON a (x)"]).unwrap_err();
     let statement = "CREATE UNIQUE INDEX i ON a (x)".to_owned();
     let detail = "UNIQUE constraint failed: a.x".to_owned();
     assert_eq!(failed, ChangeError::Statement { statement, detail });
-    assert_eq!(change_schema(&path, |_| Err("no")), Err(ChangeError::Refused("no")));
+    assert_eq!(change_schema(&path, &mut |_| (), |_| Err("no")), Err(ChangeError::Refused("no")));
     assert_eq!(tables(&path), Ok(owned(&["a"])));
     // Who comes second sees what the first one did.
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let changed = change_schema::<()>(&path, |schema| {
+                let changed = change_schema::<()>(&path, &mut |_| (), |schema| {
                     let missing = schema.table("c").is_none();
                     Ok(missing.then(|| "CREATE TABLE c (x)".to_owned()).into_iter().collect())
                 });
@@ -217,4 +232,23 @@ fn a_schema_is_changed_in_whole_or_not_at_all() {
             });
         }
     });
+}
+
+#[test]
+fn who_waits_for_another_process_is_told_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.db");
+    run_script(&path, &owned(&["CREATE TABLE a (x)"])).unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut told = Vec::new();
+    // The other lets go once it is known that it is waited for.
+    let waits = &mut |longest| {
+        told.push(longest);
+        other.execute_batch("ROLLBACK").unwrap();
+    };
+    run_script_telling(&path, &owned(&["CREATE TABLE b (x)"]), waits).unwrap();
+    assert_eq!(told, [std::time::Duration::from_secs(29)]);
+    run_script_telling(&path, &owned(&["CREATE TABLE c (x)"]), &mut |_| panic!("nobody is waited for"))
+        .unwrap();
 }

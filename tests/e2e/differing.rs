@@ -1,0 +1,111 @@
+//! `ringmill check` where the database is otherwise than the file: what is missing, what cannot be added, what is narrower.
+
+use crate::checking::{THINGS, THINGS_TABLE, check_faults, check_notes, folder_with};
+use crate::server::run;
+
+#[test]
+fn tables_that_are_otherwise_in_the_database() {
+    // What `migrate` mends.
+    check_faults(
+        &format!(
+            "{THINGS}size = {{ type = \"integer\", unique = true, default = 1 }}\nchanged = {{ type = \"timestamp\", generated = \"on_write\" }}\n"
+        ),
+        &[THINGS_TABLE],
+        &[
+            "ringmill.toml:7: tables.things.columns.size: the table things of the database has no column size; `ringmill migrate` adds it: ALTER TABLE \"things\" ADD COLUMN \"size\" INTEGER DEFAULT 1 CONSTRAINT \"size\" CHECK (\"size\" BETWEEN -2147483648 AND 2147483647); CREATE UNIQUE INDEX \"things_size_idx\" ON \"things\" (\"size\")",
+            "ringmill.toml:8: tables.things.columns.changed: the table things of the database has no column changed; `ringmill migrate` adds it: ALTER TABLE \"things\" ADD COLUMN \"changed\" TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))",
+            "ringmill.toml:8: tables.things.columns.changed: the database has no trigger things_changed_on_write, which sets changed on write; `ringmill migrate` adds it: CREATE TRIGGER \"things_changed_on_write\" AFTER UPDATE ON \"things\" FOR EACH ROW WHEN NEW.\"changed\" IS OLD.\"changed\" AND NEW.\"changed\" IS NOT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now') BEGIN UPDATE \"things\" SET \"changed\" = strftime('%Y-%m-%dT%H:%M:%f000Z', 'now') WHERE \"id\" = NEW.\"id\"; END",
+        ],
+    );
+    // What it does not.
+    check_faults(
+        THINGS,
+        &["CREATE TABLE things (id TEXT PRIMARY KEY, name INTEGER, kind TEXT NOT NULL)"],
+        &[
+            "ringmill.toml:4: tables.things.columns: things.kind of the database is NOT NULL without a default, so no row can be created; declare the column, or leave `create` out of access",
+            "ringmill.toml:5: tables.things.columns.id: things.id is TEXT in the database, where the file needs INTEGER; declare the type that it has, or make the table anew",
+            "ringmill.toml:5: tables.things.columns.id: things.id does not number the rows of things in the database; remove `generated`, or make the table anew with INTEGER PRIMARY KEY",
+            "ringmill.toml:6: tables.things.columns.name: things.name is INTEGER in the database, where the file needs TEXT; declare the type that it has, or make the table anew",
+        ],
+    );
+    check_faults(
+        "[tables.t]\n[tables.t.columns]\nid = \"bigint\"\n",
+        &["CREATE TABLE t (id INTEGER)"],
+        &[
+            "ringmill.toml:1: tables.t.key: the key (id) of t is not unique in the database; `ringmill migrate` adds it: CREATE UNIQUE INDEX \"t_id_idx\" ON \"t\" (\"id\")",
+        ],
+    );
+    // What no answer shows.
+    check_notes(
+        &format!("indexes = [] \n{THINGS}").replacen(
+            "indexes = [] \n[tables.things]\n",
+            "[tables.things]\nindexes = [{ columns = [\"name\"], where = \"name > 'a'\" }]\n",
+            1,
+        ),
+        &["CREATE TABLE things (id INTEGER PRIMARY KEY, name VARCHAR(9) DEFAULT 'x', more TEXT)"],
+        &[
+            "ringmill.toml:2: tables.things.indexes: the database has no such index: CREATE INDEX \"things_name_idx\" ON \"things\" (\"name\") WHERE name > 'a'; `ringmill migrate` adds it",
+            "ringmill.toml:6: tables.things.columns.id: things.id has no AUTOINCREMENT: the number of a deleted row may come back; nothing changes it; declare it as it is, or make the table anew",
+            "ringmill.toml:7: tables.things.columns.name: things.name may be NULL in the database; the file does not allow it; nothing changes it; declare it as it is, or make the table anew",
+            "ringmill.toml:7: tables.things.columns.name: things.name has another default in the database: 'x', in the file: none; nothing changes it; declare it as it is, or make the table anew",
+        ],
+    );
+}
+
+#[test]
+fn a_column_that_cannot_be_added_is_one_fault() {
+    let file = |rules: &str| {
+        format!(
+            "{THINGS}extra = {{ {rules} }}\n[endpoints.a]\npath = \"/a\"\nsql = \"SELECT extra FROM things WHERE extra > 'a'\"\n"
+        )
+    };
+    let statements = [THINGS_TABLE, "INSERT INTO things (name) VALUES ('a')"];
+    let fault =
+        "ringmill.toml:7: tables.things.columns.extra: the table things of the database has no column extra;";
+    check_faults(
+        &file("type = \"text\", required = true"),
+        &statements,
+        &[&format!(
+            "{fault} its rows would have no value for it: give it a `default`, or remove `required`, or run, with a value of your own: ALTER TABLE \"things\" ADD COLUMN \"extra\" TEXT; UPDATE \"things\" SET \"extra\" = ''"
+        )],
+    );
+    let now = "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')";
+    check_faults(
+        &file("type = \"timestamp\", generated = \"on_write\""),
+        &statements,
+        &[&format!(
+            "{fault} SQLite adds no column with a computed default to a table with rows: run ALTER TABLE \"things\" ADD COLUMN \"extra\" TEXT; UPDATE \"things\" SET \"extra\" = ({now}); or remove `generated`"
+        )],
+    );
+}
+
+#[test]
+fn rules_of_the_database_that_are_narrower() {
+    let file = THINGS.replacen("max_length = 9", "max_length = 10", 1);
+    let anew = "make the table anew while nobody writes, with sqlite3, then `ringmill migrate`: PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON; BEGIN IMMEDIATE; CREATE TABLE \"things_anew\" ( \"id\" INTEGER PRIMARY KEY AUTOINCREMENT, \"name\" TEXT NOT NULL CONSTRAINT \"name\" CHECK (length(\"name\") <= 10) ) STRICT; INSERT INTO \"things_anew\" (\"id\", \"name\") SELECT \"id\", \"name\" FROM \"things\"; DELETE FROM sqlite_sequence WHERE name = 'things_anew'; INSERT INTO sqlite_sequence (name, seq) SELECT 'things_anew', seq FROM sqlite_sequence WHERE name = 'things'; DROP TABLE \"things\"; ALTER TABLE \"things_anew\" RENAME TO \"things\"; COMMIT;";
+    let fault = format!(
+        "ringmill.toml:6: tables.things.columns.name: things.name has a CHECK in the database that refuses 'xxxxxxxxxx', which the file allows: length(\"name\") <= 9; bring the column's rules into line with it, or {anew}"
+    );
+    check_faults(&file, &[THINGS_TABLE], &[&fault]);
+    // Nor are rows made that it would refuse.
+    let folder = folder_with(&file, &[THINGS_TABLE]);
+    let ended = run(folder.path(), &["seed", "--table", "things", "--rows", "9"]);
+    assert_eq!((ended.code, ended.stderr), (Some(1), format!("ringmill: {fault}\n")));
+    check_faults(
+        THINGS,
+        &[&THINGS_TABLE.replacen("name TEXT", "name TEXT UNIQUE", 1)],
+        &[&format!(
+            "ringmill.toml:6: tables.things.columns.name: things (name) is unique in the database; the file lets rows agree in it; write unique = true, or {}",
+            anew.replace("<= 10", "<= 9")
+        )],
+    );
+}
+
+#[test]
+fn tables_that_are_missing() {
+    let without = format!("[database]\ncreate_missing = false\n{THINGS}");
+    let fault = "ringmill.toml:3: tables.things: the database has no table things; `ringmill migrate` makes it, or set database.create_missing = true";
+    check_faults(&without, &[], &[fault]);
+    check_faults(&without, &["CREATE TABLE other (id)"], &[fault]);
+    check_notes(THINGS, &["CREATE TABLE other (id)"], &[]);
+}
