@@ -8,6 +8,7 @@ mod advice;
 mod endpoints;
 mod returning;
 mod touched;
+mod views;
 
 #[cfg(test)]
 mod tests;
@@ -78,6 +79,7 @@ pub fn verify(plan: &Plan, live: &Schema, depth: Depth) -> Result<Verified, Stri
         }
         api.operations[index].terms.touched = touched::touched(plan, live, &sound);
     }
+    views::check_tables(&mut findings, &api, live);
     endpoints::check(&mut findings, &mut api, &compiler, live);
     if depth == Depth::Notes {
         advice::advise(&mut findings, &api, &compiler, live);

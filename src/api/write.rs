@@ -72,7 +72,8 @@ impl Table {
     pub(super) fn finish_create(&self, results: &[Rows]) -> Answer {
         let row = results.first().and_then(|rows| each_row(rows).next());
         if row.is_none() && !results.first().is_some_and(is_hit) {
-            return refuse::internal("an INSERT that inserted nothing");
+            let answer = self.invalid(&Faults::default());
+            return answer.with_cause("a trigger of the database passed over the row, with RAISE(IGNORE)");
         }
         let answer = self.render(201, &self.templates.create, &Filling { row, ..Filling::default() });
         Answer { location: row.and_then(|row| self.location_of(row)), ..answer }

@@ -35,4 +35,5 @@ mod syncs;
 mod together;
 mod values;
 mod vanishing;
+mod views;
 mod wire;

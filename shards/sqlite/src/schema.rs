@@ -163,6 +163,8 @@ pub struct Compiled {
     pub writes: Vec<Write>,
     /// What it sets in rows that are there, triggers left out: table and column; sorted.
     pub sets: Vec<(String, String)>,
+    /// Tables and views that it writes itself, triggers left out; sorted.
+    pub targets: Vec<String>,
 }
 
 /// A write to a table.
@@ -198,6 +200,7 @@ struct Seen {
     reads: Vec<String>,
     writes: Vec<Write>,
     sets: Vec<(String, String)>,
+    targets: Vec<String>,
 }
 
 impl Compiler {
@@ -315,6 +318,8 @@ impl Compiler {
         seen.writes.dedup();
         seen.sets.sort();
         seen.sets.dedup();
+        seen.targets.sort();
+        seen.targets.dedup();
         Ok(Compiled {
             columns: statement.column_names().map(str::to_owned).collect(),
             readonly: statement.readonly(),
@@ -322,6 +327,7 @@ impl Compiler {
             reads: seen.reads,
             writes: seen.writes,
             sets: seen.sets,
+            targets: seen.targets,
         })
     }
 }
@@ -357,6 +363,9 @@ impl Seen {
             AuthAction::Delete { table_name } => (table_name, WriteKind::Delete),
             _ => return,
         };
+        if context.accessor.is_none() {
+            self.targets.push(table.to_owned());
+        }
         self.writes.push(Write { table: table.to_owned(), kind });
     }
 }

@@ -7,6 +7,7 @@ use ringmill_sqlite::{Compiled, Compiler, Schema};
 use super::Findings;
 use super::returning;
 use super::touched::{TableRef, Tag, overridden, tag, written};
+use super::views;
 use crate::api::{Api, Kind, sql_text};
 
 /// Whether an operation is an endpoint whose statement cannot be served, be it sound SQL or not; a fault then.
@@ -66,6 +67,7 @@ pub(super) fn check(findings: &mut Findings<'_>, api: &mut Api, compiler: &Compi
         check_pragmas(findings, &key, &asked, live);
         check_columns(findings, &key, sql, &asked);
         returning::check(findings, &key, sql, &asked);
+        views::check_statement(findings, &key, sql, &asked, live);
         let is_shown = |name: &&str| sql.reply.as_ref().is_some_and(|reply| shows(reply, name));
         for name in compiled.unused_parameters().filter(|name| !is_shown(name)) {
             let at = format!("{key}.params.{name}");

@@ -30,6 +30,7 @@ fn statements_are_checked_against_the_schema() {
             reads: owned(&["users"]),
             writes: vec![],
             sets: vec![],
+            targets: vec![],
         },
     );
     check(
@@ -41,6 +42,7 @@ fn statements_are_checked_against_the_schema() {
             reads: owned(&["posts", "titles", "users"]),
             writes: vec![],
             sets: vec![],
+            targets: vec![],
         },
     );
     check(
@@ -52,6 +54,7 @@ fn statements_are_checked_against_the_schema() {
             reads: owned(&["posts"]),
             writes: vec![write("audit", WriteKind::Insert), write("posts", WriteKind::Update)],
             sets: vec![("posts".into(), "title".into())],
+            targets: owned(&["posts"]),
         },
     );
     // What WITH names is no table.
@@ -64,6 +67,7 @@ fn statements_are_checked_against_the_schema() {
             reads: owned(&["audit", "posts"]),
             writes: vec![],
             sets: vec![],
+            targets: vec![],
         },
     );
     let counted =
