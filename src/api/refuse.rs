@@ -87,6 +87,9 @@ pub(super) fn blame(error: Error) -> Result<Blame, Box<Answer>> {
         Error::TooLarge => {
             internal("the result was larger than 16 MiB, the most that a reply of the database may be")
         }
+        Error::ResultColumns => internal(
+            "a table got another column since the start, and the statement returns *; start the server again, or name the columns",
+        ),
         Error::Statement { detail } | Error::Damaged { detail } => internal(detail),
     }))
 }

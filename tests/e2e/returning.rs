@@ -1,6 +1,7 @@
-//! The time of a write where an SQL endpoint returns it.
+//! What RETURNING of an SQL endpoint shows: the time of a write, and all columns of a table that gets another one.
 
-use crate::checking::check_notes;
+use crate::checking::{check_notes, script};
+use crate::client::Client;
 use crate::server::Setup;
 
 const FILE: &str = r#"
@@ -57,4 +58,23 @@ fn the_remedy_shows_the_time_of_the_write() {
         assert_ne!(now, made);
         assert_eq!(returned, if is_new { now } else { made });
     }
+}
+
+#[test]
+fn what_cannot_be_answered_is_not_done() {
+    let sql = "INSERT INTO t (n) VALUES ($n) RETURNING *";
+    let server = Setup::shards(1).file(format!("{FILE}sql = \"{sql}\"\n")).start();
+    let client = &mut server.connect();
+    let add = |client: &mut Client| client.ask("POST", "/e", Some(r#"{"n":1}"#)).status;
+    assert_eq!(add(client), 200);
+    script(server.folder(), &["ALTER TABLE t ADD COLUMN more TEXT"]);
+    for _ in 0..3 {
+        assert_eq!(add(client), 500);
+    }
+    assert_eq!(client.get("/t").json()["total"], 1);
+    // The statement that was kept is no hindrance once the table is as it was.
+    script(server.folder(), &["ALTER TABLE t DROP COLUMN more"]);
+    assert_eq!(add(client), 200);
+    let log = server.log().join("\n");
+    assert!(log.contains("a table got another column since the start"), "{log}");
 }

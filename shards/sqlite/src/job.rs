@@ -36,12 +36,15 @@ pub struct Job {
     pub statements: Vec<Statement>,
     /// How long each of them may run; `None`: as long as [`crate::Options::statement_timeout`] says.
     pub statement_timeout: Option<Duration>,
+    /// How many columns the result of each of them has to have; `None`: any number. A statement that returns `*` gets more
+    /// when its table does.
+    pub result_columns: Option<usize>,
 }
 
 impl Job {
-    /// With the store's own timeout.
+    /// With the store's own timeout and results of any number of columns.
     pub fn new(class: Class, statements: Vec<Statement>) -> Job {
-        Job { class, statements, statement_timeout: None }
+        Job { class, statements, statement_timeout: None, result_columns: None }
     }
 }
 
@@ -114,6 +117,8 @@ pub enum Error {
         /// For the log.
         detail: String,
     },
+    /// A result has not as many columns as [`Job::result_columns`] says, since a table was changed; nothing was done.
+    ResultColumns,
     /// So many large replies are on their way to slow clients that this one has no room; nothing was done.
     Crowded,
     /// The store can't serve at the moment (busy, full disk, read-only file, I/O error); nothing was done.

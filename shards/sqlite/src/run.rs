@@ -38,8 +38,9 @@ pub(crate) fn statements(
     for statement in statements {
         let until = Instant::now() + timeout;
         link.take_prepared();
-        let rows =
-            link.as_job(Some(until), |connection| one(connection, bounds.access, statement, &mut bytes_left));
+        let rows = link.as_job(Some(until), |connection| {
+            one(connection, bounds.access, statement, job.result_columns, &mut bytes_left)
+        });
         if link.take_prepared() {
             add(&counters.prepared, 1);
         }
@@ -52,6 +53,7 @@ fn one(
     connection: &rusqlite::Connection,
     access: Access,
     statement: &Statement,
+    result_columns: Option<usize>,
     bytes_left: &mut usize,
 ) -> Result<Rows, Error> {
     #[cfg(test)]
@@ -77,6 +79,9 @@ fn one(
         if reply.cells.is_empty() {
             // The schema may have changed since it was prepared; with its first row it is up to date.
             reply.columns = row.as_ref().column_count();
+            if result_columns.is_some_and(|columns| columns != reply.columns) {
+                return Err(Error::ResultColumns);
+            }
         }
         for column in 0..reply.columns {
             let cell = row.get_ref(column).map_err(fault::error)?;
