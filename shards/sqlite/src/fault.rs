@@ -30,6 +30,12 @@ pub(crate) fn of_step(error: rusqlite::Error) -> Error {
     }
 }
 
+/// Whether a step may have failed because of a value: [`of_step`] judges these otherwise than [`error`] does.
+pub(crate) fn may_be_a_value(error: &rusqlite::Error) -> bool {
+    let family = extended_code(error) & 0xff;
+    matches!(family, ffi::SQLITE_ERROR | ffi::SQLITE_MISMATCH | ffi::SQLITE_TOOBIG)
+}
+
 impl Error {
     /// Whether the database's file is at fault, rather than the job.
     pub(crate) fn is_of_the_file(&self) -> bool {

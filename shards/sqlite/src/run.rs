@@ -99,10 +99,11 @@ fn one(
 }
 
 /// Why a step failed. The schema may have changed under a kept statement, which SQLite then prepares anew within the step:
-/// whether that is what failed shows in preparing it once more.
+/// whether that is what failed, and not a value, shows in preparing it once more. A constraint needs no such look.
 #[cold]
 fn refused(connection: &rusqlite::Connection, statement: &Statement, error: rusqlite::Error) -> Error {
-    if statement.parameters.is_empty() || connection.prepare(&statement.sql).is_err() {
+    let may_be_a_value = fault::may_be_a_value(&error) && !statement.parameters.is_empty();
+    if !may_be_a_value || connection.prepare(&statement.sql).is_err() {
         return fault::error(error);
     }
     fault::of_step(error)

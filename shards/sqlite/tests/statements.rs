@@ -124,3 +124,16 @@ fn a_table_that_went_under_a_kept_statement_is_no_values_fault() {
     let jobs = Job::new(Class::Read, vec![statement("SELECT abs(?1)", vec![Value::Integer(i64::MIN)])]);
     assert_eq!(bench.ask(jobs), Err(Error::Value { detail: "integer overflow".into() }));
 }
+
+#[test]
+fn a_constraint_that_refuses_prepares_nothing() {
+    let mut bench = Bench::new(SCHEMA, |_| {});
+    let insert = || write("INSERT INTO users (id) VALUES (?1)", vec![Value::Integer(1)]);
+    bench.ask(insert()).unwrap();
+    let prepared = |bench: &Bench| bench.store.statistics().threads[0].prepared;
+    let before = prepared(&bench);
+    for _ in 0..10 {
+        assert!(matches!(bench.ask(insert()), Err(Error::Unique { .. })));
+    }
+    assert_eq!(prepared(&bench), before);
+}
