@@ -270,8 +270,10 @@ impl SqlEndpoint {
                 add(refuse::constraint_name(&detail), words::NOT_ALLOWED);
                 invalid(&faults)
             }
+            // Nobody's parameter.
+            Blame::NotText { .. } if self.used.is_empty() => return refuse::internal(cause),
             // Which of them is to blame is told if there is but one.
-            Blame::Value { .. } | Blame::ValueTooLarge => {
+            Blame::Value { .. } | Blame::NotText { .. } | Blame::ValueTooLarge => {
                 if let [parameter] = self.used.as_slice() {
                     faults.add(&self.parameters[*parameter].name, words::NOT_ALLOWED);
                 }

@@ -76,6 +76,7 @@ pub(super) fn blame(error: Error) -> Result<Blame, Box<Answer>> {
         Error::NotNull { column } => return Ok(Blame::Missing { column }),
         Error::Constraint { detail } => return Ok(Blame::Constraint { detail }),
         Error::Value { detail } => return Ok(Blame::Value { detail }),
+        Error::NotText { detail } => return Ok(Blame::NotText { detail }),
         Error::ValueTooLarge => return Ok(Blame::ValueTooLarge),
         Error::Timeout => unavailable("the statement ran longer than its timeout"),
         Error::Crowded => {
@@ -111,6 +112,10 @@ pub(super) enum Blame {
     Value {
         detail: String,
     },
+    /// TEXT in the result is no UTF-8.
+    NotText {
+        detail: String,
+    },
     ValueTooLarge,
 }
 
@@ -121,7 +126,9 @@ impl Blame {
             Blame::Taken { columns } => format!("unique constraint on {}", columns.join(", ")),
             Blame::Reference => "foreign key constraint".to_owned(),
             Blame::Missing { column } => format!("{column} is NOT NULL"),
-            Blame::Constraint { detail } | Blame::Value { detail } => detail.clone(),
+            Blame::Constraint { detail } | Blame::Value { detail } | Blame::NotText { detail } => {
+                detail.clone()
+            }
             Blame::ValueTooLarge => "a value of more than 16 MiB".to_owned(),
         }
     }

@@ -225,6 +225,8 @@ impl Table {
             }
             // By an index or a trigger of the database's own, on an expression that this value makes no sense to.
             Blame::Value { .. } | Blame::ValueTooLarge => self.invalid(&faults),
+            // It stood in the row: what was sent is text.
+            Blame::NotText { .. } => return refuse::internal(cause),
         };
         answer.with_cause(cause)
     }

@@ -36,6 +36,11 @@ pub(crate) fn may_be_a_value(error: &rusqlite::Error) -> bool {
     matches!(family, ffi::SQLITE_ERROR | ffi::SQLITE_MISMATCH | ffi::SQLITE_TOOBIG)
 }
 
+/// Whether something has no room left: the disk, or the numbers of a table.
+pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    extended_code(error) & 0xff == ffi::SQLITE_FULL
+}
+
 impl Error {
     /// Whether the database's file is at fault, rather than the job.
     pub(crate) fn is_of_the_file(&self) -> bool {
@@ -49,6 +54,7 @@ impl Error {
             | Error::Damaged { detail }
             | Error::Statement { detail }
             | Error::Value { detail }
+            | Error::NotText { detail }
             | Error::Constraint { detail }
             | Error::OutcomeUnknown { detail } => detail.clone(),
             other => format!("{other:?}"),

@@ -109,11 +109,16 @@ pub enum Error {
     Timeout,
     /// The result was larger than `reply_bytes_max`; nothing was done.
     TooLarge,
-    /// A statement with parameters met, or made of them, a value longer than `value_bytes_max`; nothing was done.
+    /// A statement with parameters met, or made of them, a value longer than `reply_bytes_max`; nothing was done.
     ValueTooLarge,
     /// A sound statement can't be run with these parameters: malformed JSON or a malformed full-text query in them, a
     /// number that overflows, text where SQLite needs an integer. Nothing was done.
     Value {
+        /// For the log.
+        detail: String,
+    },
+    /// TEXT in a result is no UTF-8: made so of a parameter, or stored so through SQL; nothing was done.
+    NotText {
         /// For the log.
         detail: String,
     },

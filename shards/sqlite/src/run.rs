@@ -39,7 +39,7 @@ pub(crate) fn statements(
         let until = Instant::now() + timeout;
         link.take_prepared();
         let rows = link.as_job(Some(until), |connection| {
-            one(connection, bounds.access, statement, job.result_columns, &mut bytes_left)
+            one(connection, bounds, statement, job.result_columns, &mut bytes_left)
         });
         if link.take_prepared() {
             add(&counters.prepared, 1);
@@ -51,7 +51,7 @@ pub(crate) fn statements(
 
 fn one(
     connection: &rusqlite::Connection,
-    access: Access,
+    bounds: Bounds,
     statement: &Statement,
     result_columns: Option<usize>,
     bytes_left: &mut usize,
@@ -67,7 +67,7 @@ fn one(
     }
     let mut prepared = connection.prepare_cached(&statement.sql).map_err(fault::error)?;
     let writes = !prepared.readonly();
-    if writes && access == Access::Read {
+    if writes && bounds.access == Access::Read {
         return Err(Error::Statement { detail: "a statement that writes, in a job that reads".into() });
     }
     let changes_before = connection.total_changes();
@@ -86,6 +86,9 @@ fn one(
         for column in 0..reply.columns {
             let cell = row.get_ref(column).map_err(fault::error)?;
             let bytes = size_of::<Value>() + payload_bytes(cell);
+            if bytes > bounds.reply_bytes_max && !statement.parameters.is_empty() {
+                return Err(Error::ValueTooLarge);
+            }
             *bytes_left = bytes_left.checked_sub(bytes).ok_or(Error::TooLarge)?;
             reply.cells.push(value(cell, column)?);
         }
@@ -102,12 +105,28 @@ fn one(
 /// whether that is what failed, and not a value, shows in preparing it once more. A constraint needs no such look.
 #[cold]
 fn refused(connection: &rusqlite::Connection, statement: &Statement, error: rusqlite::Error) -> Error {
+    if fault::is_full(&error)
+        && let Some(table) = used_up(connection)
+    {
+        return Error::Statement { detail: format!("the numbers of the table {table} {USED_UP}") };
+    }
     let may_be_a_value = fault::may_be_a_value(&error) && !statement.parameters.is_empty();
     if !may_be_a_value || connection.prepare(&statement.sql).is_err() {
         return fault::error(error);
     }
     fault::of_step(error)
 }
+
+/// A table whose AUTOINCREMENT has no further number, for which SQLite has the code of a full disk. A disk that is full refuses the
+/// commit as a rule, where this is not asked.
+#[cold]
+fn used_up(connection: &rusqlite::Connection) -> Option<String> {
+    let sql = "SELECT name FROM sqlite_sequence WHERE seq = ?1";
+    connection.query_row(sql, [i64::MAX], |row| row.get(0)).ok()
+}
+
+const USED_UP: &str = "are used up: its last id is 9223372036854775807, beyond which AUTOINCREMENT has none; \
+    make the table anew, or lower its seq in sqlite_sequence if the highest ids are gone";
 
 fn payload_bytes(cell: ValueRef<'_>) -> usize {
     match cell {
@@ -116,7 +135,7 @@ fn payload_bytes(cell: ValueRef<'_>) -> usize {
     }
 }
 
-/// TEXT that is no UTF-8 (written by someone else) is refused: changing it silently would be worse.
+/// TEXT that is no UTF-8 is refused: changing it silently would be worse. Functions of SQL make it, such as `char(55296)`.
 fn value(cell: ValueRef<'_>, column: usize) -> Result<Value, Error> {
     Ok(match cell {
         ValueRef::Null => Value::Null,
@@ -126,7 +145,7 @@ fn value(cell: ValueRef<'_>, column: usize) -> Result<Value, Error> {
         ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => Value::Text(text.to_owned()),
             Err(_) => {
-                return Err(Error::Statement { detail: format!("the text in column {column} is no UTF-8") });
+                return Err(Error::NotText { detail: format!("the text in column {column} is no UTF-8") });
             }
         },
     })

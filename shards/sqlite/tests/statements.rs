@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Bench, read, statement, text, write};
-use ringmill_sqlite::{Class, Error, Job, Value};
+use ringmill_sqlite::{Class, Error, Event, Job, Value};
 
 const SCHEMA: &[&str] = &[
     "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, age INTEGER)",
@@ -105,6 +105,11 @@ fn values_that_make_no_sense_to_a_sound_statement() {
     ] {
         assert_eq!(bench.ask(read(sql, vec![value])), Err(Error::ValueTooLarge), "{sql}");
     }
+    // As long as a reply may be, or a little longer, though SQLite would build it.
+    let made = |bytes| read("SELECT printf('%.*c', ?1, 'x')", vec![Value::Integer(bytes)]);
+    assert_eq!(bench.ask(made(10_000)), Err(Error::ValueTooLarge));
+    assert!(bench.ask(made(9_000)).is_ok());
+    assert_eq!(bench.ask(read("SELECT printf('%.*c', 10000, 'x')", vec![])), Err(Error::TooLarge));
     // No value is to blame for these.
     let overflow = bench.ask(read("SELECT abs(-9223372036854775807 - 1)", vec![]));
     assert_eq!(overflow, Err(Error::Statement { detail: "integer overflow".into() }));
@@ -136,4 +141,41 @@ fn a_constraint_that_refuses_prepares_nothing() {
         assert!(matches!(bench.ask(insert()), Err(Error::Unique { .. })));
     }
     assert_eq!(prepared(&bench), before);
+}
+
+#[test]
+fn text_that_is_no_utf_8_undoes_the_write_that_shows_it() {
+    let mut bench = Bench::new(SCHEMA, |_| {});
+    let not_text = Err(Error::NotText { detail: "the text in column 0 is no UTF-8".into() });
+    for (sql, value) in [
+        ("char(?1)", Value::Integer(0xd800)),
+        ("json_extract(?1, '$.a')", text(r#"{"a":"\ud800"}"#)),
+        ("CAST(?1 AS TEXT)", Value::Blob(vec![0xff])),
+    ] {
+        assert_eq!(bench.ask(read(&format!("SELECT {sql}"), vec![value.clone()])), not_text, "{sql}");
+        let insert = format!("INSERT INTO notes VALUES ({sql}) RETURNING what");
+        assert_eq!(bench.ask(write(&insert, vec![value])), not_text, "{sql}");
+    }
+    assert_eq!(bench.integers("SELECT count(*) FROM notes"), [0]);
+}
+
+#[test]
+fn numbers_that_are_used_up_are_no_full_disk() {
+    let schema = [
+        SCHEMA,
+        &[
+            "CREATE TABLE used (id INTEGER PRIMARY KEY AUTOINCREMENT)",
+            "INSERT INTO used VALUES (9223372036854775807)",
+        ],
+    ];
+    let mut bench = Bench::new(&schema.concat(), |_| {});
+    let note = |what: &str| write("INSERT INTO notes VALUES (?1)", vec![text(what)]);
+    let replies = bench.group(vec![note("a"), write("INSERT INTO used DEFAULT VALUES", vec![]), note("b")]);
+    assert!(replies[0].is_ok() && replies[2].is_ok(), "{replies:?}");
+    let detail = "the numbers of the table used are used up: its last id is 9223372036854775807, beyond which AUTOINCREMENT has \
+        none; make the table anew, or lower its seq in sqlite_sequence if the highest ids are gone";
+    assert_eq!(replies[1], Err(Error::Statement { detail: detail.into() }));
+    assert_eq!(bench.integers("SELECT count(*) FROM notes"), [2]);
+    assert!(!bench.store.statistics().threads[0].is_unavailable);
+    assert!(bench.events.try_iter().all(|event| !matches!(event, Event::Unavailable { .. })));
 }

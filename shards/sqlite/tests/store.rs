@@ -67,7 +67,7 @@ fn text_that_is_no_utf8_is_refused() {
     let mut bench = Bench::new(&["CREATE TABLE t (v)"], plain);
     bench.ask(write("INSERT INTO t VALUES (CAST(x'ff' AS TEXT))", vec![])).unwrap();
     let reply = bench.ask(read("SELECT v FROM t", vec![]));
-    assert_eq!(reply, Err(Error::Statement { detail: "the text in column 0 is no UTF-8".into() }));
+    assert_eq!(reply, Err(Error::NotText { detail: "the text in column 0 is no UTF-8".into() }));
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_reply_too_large_is_an_error_and_undone() {
     let mut bench = Bench::new(&["CREATE TABLE t (v)"], |options| options.reply_bytes_max = 10_000);
     let one = |bytes: i64| read("SELECT zeroblob(?1)", vec![Value::Integer(bytes)]);
     assert!(bench.ask(one(9_000)).is_ok());
-    assert_eq!(bench.ask(one(10_001)), Err(Error::TooLarge));
+    assert_eq!(bench.ask(one(10_001)), Err(Error::ValueTooLarge));
     assert_eq!(bench.ask(one(900_000_000)), Err(Error::ValueTooLarge), "and SQLite never builds it");
     let bound = read("SELECT length(?1)", vec![Value::Text("x".repeat(2_000_000))]);
     assert_eq!(bench.ask(bound), Err(Error::ValueTooLarge), "nor takes it");

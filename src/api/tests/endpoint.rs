@@ -348,3 +348,43 @@ fn values_that_the_statement_cannot_be_run_with() {
     served.check(Post, "/long", r#"{"length":900000000}"#, 400, &refused("length"));
     served.check(Get, "/always", "", 500, r#"{"error":"Internal server error"}"#);
 }
+
+#[test]
+fn text_that_is_none_is_the_parameters_fault_if_there_are_some() {
+    let served = Served::of(
+        r#"
+        [tables.notes]
+        list = "/notes"
+        item = "/notes/{id}"
+        replies.update = "@row"
+        columns = { id = { type = "bigint", generated = "identity" }, what = "text", n = "integer" }
+        [endpoints.add]
+        path = "/add"
+        methods = ["POST"]
+        sql = "INSERT INTO notes (what) VALUES (char($code)) RETURNING what"
+        params = { code = { type = "integer" } }
+        shape = "value"
+        [endpoints.silent]
+        path = "/silent"
+        methods = ["POST"]
+        sql = "INSERT INTO notes (what) VALUES (char($code))"
+        params = { code = { type = "integer" } }
+        [endpoints.all]
+        path = "/all"
+        sql = "SELECT what FROM notes"
+        "#,
+    );
+    let failed = r#"{"error":"Internal server error"}"#;
+    let refused = r#"{"error":"Validation failed","errors":{"code":["is not allowed"]}}"#;
+    served.check(Post, "/add", r#"{"code":65}"#, 200, r#""A""#);
+    let answer = served.check(Post, "/add", r#"{"code":55296}"#, 400, refused);
+    assert_eq!(answer.cause.as_deref(), Some("the text in column 0 is no UTF-8"));
+    served.check(Get, "/all", "", 200, r#"[{"what":"A"}]"#);
+    // Nobody's parameter is to blame for what was stored before.
+    served.check(Post, "/silent", r#"{"code":55296}"#, 200, "[]");
+    served.check(Get, "/all", "", 500, failed);
+    served.check(Get, "/notes/2", "", 500, failed);
+    served.check(Patch, "/notes/2", r#"{"n":1}"#, 500, failed);
+    served.check(Put, "/notes/2", r#"{"what":"B","n":1}"#, 200, r#"{"id":2,"what":"B","n":1}"#);
+    served.check(Get, "/all", "", 200, r#"[{"what":"A"},{"what":"B"}]"#);
+}
