@@ -122,6 +122,24 @@ fn endpoints_that_are_no_reading_or_writing_of_rows() {
         );
         check_faults(&endpoint(&format!("SELECT * FROM {name}")), &[], &[&fault]);
     }
+    for (name, sql) in [
+        ("sqlite_master", "SELECT sql FROM sqlite_schema"),
+        ("SQLITE_MASTER", "SELECT id FROM things WHERE EXISTS (SELECT 1 FROM SQLITE_MASTER)"),
+        ("dbstat", "SELECT name FROM dbstat"),
+        ("sqlite_sequence", "UPDATE sqlite_sequence SET seq = 0"),
+        ("sqlite_sequence", "DELETE FROM sqlite_sequence"),
+    ] {
+        let fault = format!(
+            "ringmill.toml:10: endpoints.a.sql: {name} is SQLite's own: an endpoint may only read and write rows of tables; name \
+             tables and views that were declared or created"
+        );
+        check_faults(&endpoint(sql), &[THINGS_TABLE], &[&fault]);
+    }
+    let fault = "ringmill.toml:10: endpoints.a.sql: not authorized to use function: load_extension (POST /a); mend the statement, \
+        or declare the table or column it needs";
+    check_faults(&endpoint("SELECT load_extension('x')"), &[], &[fault]);
+    check_notes(&endpoint("SELECT seq FROM sqlite_sequence"), &[THINGS_TABLE], &[]);
+    check_notes(&endpoint("INSERT INTO things (name) VALUES ('x')"), &[THINGS_TABLE], &[]);
     let table = "CREATE TABLE pragma_table (v TEXT)";
     check_notes(&endpoint("SELECT v FROM pragma_table"), &[table], &[]);
 }

@@ -223,8 +223,8 @@ impl Guard {
     }
 }
 
-/// What a job's SQL may not do: end our transaction, reach another file, change the connection's settings or the schema.
-/// Full-text tables ask for a few pragmas themselves, and change no schema when rows are written.
+/// What a job's SQL may not do: end our transaction, reach another file, change the connection's settings or the schema, call a
+/// function that no connection of ours allows. Full-text tables ask for a few pragmas themselves, and change no schema when rows are written.
 pub(crate) fn in_job(action: &AuthAction<'_>) -> Authorization {
     match action {
         AuthAction::Transaction { .. }
@@ -257,6 +257,13 @@ pub(crate) fn in_job(action: &AuthAction<'_>) -> Authorization {
             | "index_xinfo" | "foreign_key_list" => Authorization::Allow,
             _ => Authorization::Deny,
         },
+        AuthAction::Function { function_name }
+            if ["load_extension", "fts3_tokenizer"]
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(function_name)) =>
+        {
+            Authorization::Deny
+        }
         _ => Authorization::Allow,
     }
 }

@@ -41,6 +41,23 @@ fn check_pragmas(findings: &mut Findings<'_>, key: &str, asked: &Compiled, live:
     }
 }
 
+/// Tables in which SQLite keeps its own accounts. Of `sqlite_sequence` the numbers may be read.
+fn check_own_tables(findings: &mut Findings<'_>, key: &str, asked: &Compiled, live: &Schema) {
+    let is_own = |name: &str| name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"));
+    let is_module = |name: &str| name.eq_ignore_ascii_case("dbstat") && live.table(name).is_none();
+    let may_read =
+        |name: &str| !is_own(name) && !is_module(name) || name.eq_ignore_ascii_case("sqlite_sequence");
+    let read = asked.reads.iter().find(|name| !may_read(name));
+    if let Some(name) = read.or_else(|| asked.targets.iter().find(|name| is_own(name))) {
+        let at = findings.sql_key(key);
+        findings.fault(
+            &at,
+            format!("{name} is SQLite's own: an endpoint may only read and write rows of tables"),
+            "name tables and views that were declared or created",
+        );
+    }
+}
+
 /// GET and HEAD are asked by crawlers, probes and whoever reloads a page.
 fn check_methods(findings: &mut Findings<'_>, key: &str, methods: &[String], asked: &Compiled) {
     if asked.readonly || !methods.iter().any(|method| method == "GET") {
@@ -65,6 +82,7 @@ pub(super) fn check(findings: &mut Findings<'_>, api: &mut Api, compiler: &Compi
         let Ok(asked) = compiler.compile(&compiled.statement) else { continue };
         check_methods(findings, &key, &endpoint.methods, &asked);
         check_pragmas(findings, &key, &asked, live);
+        check_own_tables(findings, &key, &asked, live);
         check_columns(findings, &key, sql, &asked);
         returning::check(findings, &key, sql, &asked);
         views::check_statement(findings, &key, sql, &asked, live);

@@ -102,6 +102,8 @@ fn what_is_wrong_is_said_in_sqlites_words() {
     check("", "no statement");
     check("SELECT 1; DELETE FROM users", "more than one statement");
     check("COMMIT", "more than read or write rows");
+    check("SELECT load_extension('x')", "not authorized to use function: load_extension");
+    check("SELECT FTS3_Tokenizer('x')", "not authorized to use function: FTS3_Tokenizer");
     check("PRAGMA journal_mode = DELETE", "more than read or write rows");
 }
 
