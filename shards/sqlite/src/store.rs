@@ -1,6 +1,7 @@
 //! The store: opens the file, owns the threads, and ends them.
 
 use crate::bounds::CHECKPOINT_FRAMES;
+use crate::files::Files;
 use crate::holders::Holders;
 use crate::lanes::{Lane, Lanes};
 use crate::link::{Link, Opening};
@@ -103,7 +104,7 @@ pub struct Store {
 }
 
 /// What the writer's thread leaves.
-type WriterLeft = (Box<dyn Answers>, Option<Link>);
+type WriterLeft = (Box<dyn Answers>, Option<Link>, Files);
 
 /// A shard's end: submits jobs.
 #[derive(Clone)]
@@ -241,8 +242,10 @@ impl Store {
         let mut answers: Vec<Box<dyn Answers>> = Vec::new();
         // Readers first: the last connection to close deletes the log, and only a writing one can.
         answers.extend(self.readers.drain(..).filter_map(|thread| thread.join().ok()));
-        if let Some(Ok((writers, link))) = self.writer.take().map(JoinHandle::join) {
+        if let Some(Ok((writers, link, files))) = self.writer.take().map(JoinHandle::join) {
+            // In this order: see `Files`.
             drop(link);
+            drop(files);
             answers.push(writers);
         }
         if let Some(answers) = answers.first_mut() {

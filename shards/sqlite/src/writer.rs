@@ -83,13 +83,13 @@ impl Writer {
         Writer { seat, link: Some(link), phase, data_version, checkpoints, files }
     }
 
-    /// The thread's whole life. Gives its `Answers` back for what came too late.
-    pub(crate) fn run(mut self) -> (Box<dyn Answers>, Option<Link>) {
+    /// The thread's whole life. Gives its `Answers` back for what came too late, and what has the files open.
+    pub(crate) fn run(mut self) -> (Box<dyn Answers>, Option<Link>, Files) {
         loop {
             match self.seat.shared.lanes.take_or_wait(self.seat.index, FOREIGN_LOOK) {
                 Taken::Job(task) => self.group(task),
                 Taken::Idle => self.idle(),
-                Taken::Closed => return (self.seat.answers, self.link),
+                Taken::Closed => return (self.seat.answers, self.link, self.files),
             }
         }
     }
@@ -244,6 +244,9 @@ impl Writer {
             // The connection is kept: the file may be put back.
             return Err(Error::Unavailable { detail: GONE.into() });
         }
+        if seen == Seen::Cut {
+            return Err(Error::Damaged { detail: CUT.into() });
+        }
         let holders = &self.seat.shared.holders;
         if seen == Seen::Other {
             holders.end_round();
@@ -255,15 +258,18 @@ impl Writer {
             if !holders.are_gone() {
                 return Err(Error::Unavailable { detail: REPLACED.into() });
             }
-            if let Some(link) = self.link.take() {
-                // Into the old file, wherever that is: a log left behind would be taken for the new file's.
-                let _ = link.connection().wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE);
+            // Into the old file, wherever that is: a log left behind would be taken for the new file's.
+            let copied = self.link.take().is_some_and(|link| {
+                link.connection().wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE).is_ok()
+            });
+            if !copied {
+                self.files.remove_log_left_behind();
             }
             self.give_up_link();
         }
         let link =
             Link::reopen_writer(&self.seat.opening).map_err(|error| unavailable(fault::error(error)))?;
-        self.files = Files::of(&self.seat.opening.path);
+        self.files.renew();
         self.seat.shared.holders.begin_round();
         self.link = Some(link);
         Ok(())
@@ -323,6 +329,7 @@ impl Writer {
             return match self.files.look() {
                 Seen::Same => Ending::Committed,
                 Seen::Gone | Seen::Other => Ending::Unknown(Error::OutcomeUnknown { detail: GONE.into() }),
+                Seen::Cut => Ending::Unknown(Error::OutcomeUnknown { detail: CUT.into() }),
             };
         };
         if !link.is_autocommit() {
@@ -423,6 +430,9 @@ fn data_version(link: &Link) -> Option<i64> {
 
 /// What is said while there is no file.
 const GONE: &str = "the file is gone or empty; put it back or restore a backup in its place";
+
+/// What is said while the file lacks its end.
+const CUT: &str = "the file is damaged: it was cut short and lacks pages that its header counts; restore a backup in its place";
 
 #[cold]
 fn lost() -> Error {

@@ -224,7 +224,8 @@ fn a_file_that_was_moved_away_refuses_writes_until_it_is_back() {
 #[test]
 fn a_file_that_was_emptied_takes_no_writes_until_another_stands_in_its_place() {
     let backup = filled(5);
-    let server = Setup::shards(2).file(FILE).start();
+    // So many that SQLite does not copy the log into a file without them.
+    let server = Setup::shards(2).folder(filled(200)).start();
     create_at_last(&server, "before");
     let path = server.database();
     let file = std::fs::OpenOptions::new().write(true).open(&path).expect("the file");
@@ -239,6 +240,45 @@ fn a_file_that_was_emptied_takes_no_writes_until_another_stands_in_its_place() {
     create_at_last(&server, "new");
     assert_eq!(keys(&server), ["k0", "k1", "k2", "k3", "k4", "new"]);
     assert_sound(&path);
+}
+
+#[test]
+fn a_file_that_was_cut_short_takes_no_writes_until_another_stands_in_its_place() {
+    let backup = filled(5);
+    let server = Setup::shards(2).folder(filled(200)).start();
+    create_at_last(&server, "before");
+    let path = server.database();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).expect("the file");
+    file.set_len(4096).expect("a shorter file");
+    for n in 0..50 {
+        let status = create(&server, &format!("never{n}"));
+        assert!([500, 504].contains(&status), "{status}");
+    }
+    ready_says(&server, "degraded");
+    complains(&server, "it was cut short and lacks pages that its header counts");
+    std::fs::rename(backup.path().join("data/ringmill.db"), &path).expect("it moves");
+    create_at_last(&server, "new");
+    assert_eq!(keys(&server), ["k0", "k1", "k2", "k3", "k4", "new"]);
+    assert_sound(&path);
+}
+
+/// It becomes shorter by right.
+#[test]
+fn a_file_that_another_process_vacuums_goes_on_being_served() {
+    let server = Setup::shards(2).folder(filled(200)).start();
+    let other = Connection::open(server.database()).expect("the database opens");
+    let length = || std::fs::metadata(server.database()).expect("the file").len();
+    let before = length();
+    other
+        .execute_batch("DELETE FROM things WHERE key <> 'k0'; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+        .expect("a shorter file");
+    assert!(length() < before);
+    for n in 0..20 {
+        assert_eq!(create(&server, &format!("new{n}")), 201);
+    }
+    ready_says(&server, "ready");
+    drop(other);
+    assert_sound(&server.database());
 }
 
 #[test]
