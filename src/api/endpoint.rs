@@ -3,7 +3,7 @@
 //! A parameter that the path has is taken from there. POST, PUT and PATCH take the others from a JSON body, and from the query
 //! what the body leaves out; with neither body nor content type from the query alone. All other methods take the query.
 
-use crate::config::plan::{self, Shape, Type};
+use crate::config::plan::{self, Plan, Shape, Type};
 use ringmill_http1::Method;
 use ringmill_sqlite::{Class, Job, Rows, Statement, Value};
 use std::borrow::Cow;
@@ -14,6 +14,7 @@ use super::body::Slots;
 use super::convert::Rule;
 use super::exchange::{Answer, Asked, Request};
 use super::faults::Faults;
+use super::key_room::KeyRoom;
 use super::names::Names;
 use super::percent;
 use super::read::Question;
@@ -41,6 +42,8 @@ pub(super) struct SqlEndpoint {
     reply: Option<Template>,
     /// `None`: what the columns are called is not known.
     row: Option<RowShape>,
+    /// Of a statement that writes: parameters that may become a row's key, and what there is room for.
+    keys: Vec<(Vec<usize>, KeyRoom)>,
 }
 
 #[derive(Clone, Debug)]
@@ -79,14 +82,15 @@ impl SqlEndpoint {
     pub(super) fn new(
         path: &str,
         endpoint: &plan::SqlEndpoint,
-        tables: &[plan::Table],
+        plan: &Plan,
         names: Option<Vec<String>>,
     ) -> SqlEndpoint {
+        let tables = &plan.tables;
         let in_path = router::parameter_names(path);
         let verb = sql_text::verb(&endpoint.sql);
         let rule = |parameter: &plan::Parameter| match Rule::new(&parameter.rules) {
             // It may become a row's key.
-            rule if parameter.is_key && verb == Verb::Write => rule.in_path(),
+            rule if parameter.key_of.is_some() && verb == Verb::Write => rule.in_path(),
             rule => rule,
         };
         let parameters: Vec<_> = endpoint
@@ -125,6 +129,7 @@ impl SqlEndpoint {
             status: endpoint.status.unwrap_or(200),
             reply,
             row,
+            keys: if verb == Verb::Write { keys(endpoint, plan) } else { Vec::new() },
         }
     }
 
@@ -167,6 +172,9 @@ impl SqlEndpoint {
             }
         }
         faults.append(slots.into_unknown());
+        if faults.is_empty() {
+            self.check_keys(&values, &mut faults);
+        }
         if !faults.is_empty() {
             return Err(invalid(&faults).into());
         }
@@ -181,6 +189,16 @@ impl SqlEndpoint {
         let result_columns = self.row.as_ref().map(RowShape::len);
         let job = Job { class, statements, statement_timeout: self.timeout, result_columns };
         Ok((job, Asked::Sql { parameters: values }))
+    }
+
+    fn check_keys(&self, values: &[Value], faults: &mut Faults) {
+        for (indices, room) in &self.keys {
+            let part = |index: &usize| Some((self.parameters[*index].rule.kind, &values[*index]));
+            let parts: Vec<_> = indices.iter().map(part).collect();
+            if let Some(longest) = room.too_long(&parts) {
+                faults.add(&self.parameters[indices[longest]].name, words::TOO_LONG_FOR_PATH);
+            }
+        }
     }
 
     pub(super) fn class(&self) -> Class {
@@ -304,6 +322,18 @@ impl SqlEndpoint {
         }
         values
     }
+}
+
+/// For each table of whose key there are parameters.
+fn keys(endpoint: &plan::SqlEndpoint, plan: &Plan) -> Vec<(Vec<usize>, KeyRoom)> {
+    let parameters = || endpoint.parameters.iter().enumerate();
+    let of_table = |(index, table): (usize, &plan::Table)| {
+        let own = parameters().filter(|(_, parameter)| parameter.key_of == Some(index));
+        let own: Vec<_> = own.map(|(index, _)| index).collect();
+        let room = KeyRoom::of(table, plan.http.max_target_bytes).filter(|_| !own.is_empty())?;
+        Some((own, room))
+    };
+    plan.tables.iter().enumerate().filter_map(of_table).collect()
 }
 
 fn invalid(faults: &Faults) -> Answer {

@@ -18,6 +18,7 @@ mod convert;
 mod endpoint;
 mod exchange;
 mod faults;
+mod key_room;
 mod names;
 mod percent;
 mod read;
@@ -96,7 +97,9 @@ impl Api {
         let mut api = Api {
             router: Router::default(),
             operations: Vec::new(),
-            tables: (0..plan.tables.len()).map(|own| Table::new(own, &plan.tables)).collect(),
+            tables: (0..plan.tables.len())
+                .map(|own| Table::new(own, &plan.tables, plan.http.max_target_bytes))
+                .collect(),
             statements: Vec::new(),
             constants: Vec::new(),
         };
@@ -284,9 +287,9 @@ impl Api {
         };
         let kind = match &endpoint.kind {
             EndpointKind::Sql(sql) => {
-                let mut compiled = SqlEndpoint::new(&endpoint.path, sql, &plan.tables, None);
+                let mut compiled = SqlEndpoint::new(&endpoint.path, sql, plan, None);
                 if let Some(names) = columns(&compiled.statement) {
-                    compiled = SqlEndpoint::new(&endpoint.path, sql, &plan.tables, Some(names));
+                    compiled = SqlEndpoint::new(&endpoint.path, sql, plan, Some(names));
                 }
                 terms.writes = compiled.verb != Verb::Read;
                 terms.timeout = sql.timeout;

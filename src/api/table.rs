@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::convert::Rule;
 use super::exchange::{Answer, Asked};
 use super::faults::Faults;
+use super::key_room::{KeyRoom, segment_of};
 use super::names::Names;
 use super::percent;
 use super::refuse::{self, Blame};
@@ -38,6 +39,8 @@ pub(super) struct Table {
     pub(super) templates: Templates,
     /// The item's path and where a created row has its key's cells.
     pub(super) location: Option<Vec<LocationPart>>,
+    /// `None`: no path leads to a row.
+    pub(super) key_room: Option<KeyRoom>,
 }
 
 #[derive(Clone, Debug)]
@@ -107,8 +110,8 @@ pub(super) enum LocationPart {
 }
 
 impl Table {
-    /// `own` is its number in the plan.
-    pub(super) fn new(own: usize, tables: &[plan::Table]) -> Table {
+    /// `own` is its number in the plan; no target of a request is longer than `target_bytes_max`.
+    pub(super) fn new(own: usize, tables: &[plan::Table], target_bytes_max: usize) -> Table {
         let table = &tables[own];
         let references =
             || tables.iter().flat_map(|table| &table.columns).filter_map(|one| one.references.as_ref());
@@ -168,6 +171,7 @@ impl Table {
             statements,
             templates,
             location,
+            key_room: KeyRoom::of(table, target_bytes_max),
             columns,
         }
     }
@@ -358,14 +362,4 @@ fn location_parts(item: &str, table: &plan::Table, row: &[ColumnIndex]) -> Optio
         }
     }
     Some(parts)
-}
-
-/// A key's cell as it stands in a path: as in JSON, but without quotes.
-fn segment_of(kind: plan::Type, value: &Value) -> String {
-    if let Value::Text(text) = value {
-        return text.clone();
-    }
-    let mut json = Vec::new();
-    super::render::write_value(&mut json, Some(kind), value);
-    String::from_utf8_lossy(&json).trim_matches('"').to_owned()
 }

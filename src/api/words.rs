@@ -50,6 +50,7 @@ pub(super) const EMAIL: &str = "must be a valid e-mail address";
 pub(super) const OUT_OF_RANGE: &str = "is out of range";
 pub(super) const NUL: &str = "must not contain U+0000";
 pub(super) const DOTS: &str = "must not be . or ..";
+pub(super) const TOO_LONG_FOR_PATH: &str = "is too long for a path";
 pub(super) const UNICODE: &str = "must be valid Unicode";
 pub(super) const TOO_DEEP: &str = "is nested too deeply";
 

@@ -12,7 +12,7 @@ use super::faults::Faults;
 use super::read::Question;
 use super::refuse;
 use super::router::Found;
-use super::table::{Source, Table};
+use super::table::{Column, Source, Table};
 use super::template::{Filling, each_row};
 use super::words;
 
@@ -43,16 +43,18 @@ impl Table {
                 None => {}
             }
         }
-        faults.append(slots.into_unknown());
-        if !faults.is_empty() {
-            return Err(self.invalid(&faults).into());
-        }
-
-        // A default refers too.
+        // A default refers too, and may be a part of the key.
         let value_of = |index: ColumnIndex| {
             let column = &self.columns[index];
             values[index].as_ref().or(column.rule.default.as_ref().filter(|_| column.settable))
         };
+        if let Some(column) = self.too_long_for_path(value_of) {
+            faults.add(&column.name, words::TOO_LONG_FOR_PATH);
+        }
+        faults.append(slots.into_unknown());
+        if !faults.is_empty() {
+            return Err(self.invalid(&faults).into());
+        }
         let linked = self.linked(value_of);
         let parameter = |(column, source): &(ColumnIndex, Source)| {
             let rule = &self.columns[*column].rule;
@@ -67,6 +69,14 @@ impl Table {
         let parameters = self.inserted.iter().map(parameter).collect();
         let statements = vec![Statement { sql: self.statements.insert.clone(), parameters }];
         Ok((Job::new(Class::Write, statements), Asked::Create { linked }))
+    }
+
+    /// The part of a new row's key to blame if no path could lead to the row.
+    fn too_long_for_path<'a>(&self, value_of: impl Fn(ColumnIndex) -> Option<&'a Value>) -> Option<&Column> {
+        let room = self.key_room.as_ref()?;
+        let part = |column: &ColumnIndex| Some((self.columns[*column].rule.kind, value_of(*column)?));
+        let parts: Vec<_> = room.key.iter().map(part).collect();
+        Some(&self.columns[room.key[room.too_long(&parts)?]])
     }
 
     pub(super) fn finish_create(&self, results: &[Rows]) -> Answer {

@@ -234,7 +234,7 @@ fn parameters(section: &Section<'_>, path: &Path, tables: &[Table]) -> Vec<Param
         if !values::is_identifier(&entry.name) {
             at.fault("is no name of a parameter", "take letters, digits and `_`, a letter or `_` first");
         }
-        let (mut clamp, mut refers, mut is_key) = (false, false, false);
+        let (mut clamp, mut refers, mut key_of) = (false, false, None);
         let rules = match &at.node.value {
             Value::Table(_) => {
                 let section = at.section(keys::PARAMETER);
@@ -248,7 +248,7 @@ fn parameters(section: &Section<'_>, path: &Path, tables: &[Table]) -> Vec<Param
             }
             _ => match locate(&at, tables) {
                 Some((table, column)) => {
-                    is_key = tables[table].key.contains(&column);
+                    key_of = tables[table].key.contains(&column).then_some(table);
                     let column = &tables[table].columns[column];
                     refers = column.references.is_some();
                     let mut rules = column.rules.clone();
@@ -258,13 +258,13 @@ fn parameters(section: &Section<'_>, path: &Path, tables: &[Table]) -> Vec<Param
                 None => rules::bare(Type::Text),
             },
         };
-        parameters.push(Parameter { name: entry.name.clone(), rules, clamp, refers, is_key });
+        parameters.push(Parameter { name: entry.name.clone(), rules, clamp, refers, key_of });
     }
     for name in &path.parameters {
         if !parameters.iter().any(|known: &Parameter| known.name == *name) {
             let rules = plan_text();
             let name = name.clone();
-            parameters.push(Parameter { name, rules, clamp: false, refers: false, is_key: false });
+            parameters.push(Parameter { name, rules, clamp: false, refers: false, key_of: None });
         }
     }
     parameters

@@ -481,8 +481,8 @@ pub struct Parameter {
     pub clamp: bool,
     /// Whether its column refers to another table.
     pub refers: bool,
-    /// Whether its column is one of a key's.
-    pub is_key: bool,
+    /// The table whose key has its column; an index into the plan's tables.
+    pub key_of: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -82,6 +82,59 @@ fn any_other_key_is_reached_at_its_location() {
     client.get("/words/a%252Fb").is(404, r#"{"error":"Word not found"}"#);
 }
 
+/// `http.max_target` is 8 KiB if nothing else is said.
+#[test]
+fn a_key_is_as_long_as_its_path_may_be() {
+    let server = Setup::shards(1).file(format!("{FILE}{PAIRS}")).start();
+    let client = &mut server.connect();
+    let refused = r#"{"error":"Validation failed","errors":{"word":["is too long for a path"]}}"#;
+    let longest = 8 * 1024 - "/words/".len();
+    for word in ["a".repeat(longest), "/".repeat(longest / 3), "ä".repeat(longest / 6)] {
+        let row = format!(r#"{{"word":"{word}","note":""}}"#);
+        let answer = client.ask("POST", "/words", Some(&row));
+        answer.is(201, &row);
+        let location = answer.field("Location").expect("a path").to_owned();
+        client.get(&location).is(200, &row);
+        client.ask("DELETE", &location, None).is(200, r#"{"message":"Word deleted"}"#);
+        client.ask("POST", "/upsert", Some(&row)).is(204, "");
+        client.ask("DELETE", &location, None).is(200, r#"{"message":"Word deleted"}"#);
+        let longer = format!(r#"{{"word":"{word}{}","note":""}}"#, &word[..word.len().min(2)].repeat(3));
+        client.ask("POST", "/words", Some(&longer)).is(400, refused);
+        client.ask("POST", "/upsert", Some(&longer)).is(400, refused);
+    }
+    // All parts of a key together; the longest is named, and beside it what else is wrong.
+    let (a, b) = ("a".repeat(5000), "b".repeat(3000));
+    let longest = 8 * 1024 - "/pairs//".len();
+    let row = format!(r#"{{"a":"{a}","b":"{b}{}"}}"#, "c".repeat(longest - 8000));
+    let answer = client.ask("POST", "/pairs", Some(&row));
+    assert_eq!(answer.status, 201);
+    let location = answer.field("Location").expect("a path").to_owned();
+    assert_eq!(location.len(), 8 * 1024);
+    assert_eq!(client.get(&location).status, 200);
+    let longer = format!(r#"{{"a":"{a}","b":"{b}{}"}}"#, "c".repeat(longest - 7999));
+    let refused = r#"{"error":"Validation failed","errors":{"a":["is too long for a path"]}}"#;
+    client.ask("POST", "/pairs", Some(&longer)).is(400, refused);
+    client.ask("POST", "/pair", Some(&longer)).is(400, refused);
+    let wrong = longer.replace('}', r#","n":"x"}"#);
+    client.ask("POST", "/pairs", Some(&wrong)).is(
+        400,
+        r#"{"error":"Validation failed","errors":{"n":["must be an integer"],"a":["is too long for a path"]}}"#,
+    );
+}
+
+const PAIRS: &str = r#"
+[tables.pairs]
+list = "/pairs"
+item = "/pairs/{a}/{b}"
+key = ["a", "b"]
+columns = { a = "text", b = "text", n = "integer" }
+[endpoints.pair]
+path = "/pair"
+methods = ["POST"]
+params = { b = "pairs.b", a = "pairs.a" }
+sql = "INSERT INTO pairs (a, b) VALUES ($a, $b)"
+"#;
+
 /// A row has one path: what shows it is found by its key.
 #[test]
 fn a_key_that_tells_fewer_texts_apart_is_a_fault() {
