@@ -11,6 +11,7 @@ use std::fmt::Write;
 
 use super::convert;
 use super::sql::quote;
+use super::sql_text;
 
 mod differences;
 mod missing;
@@ -279,7 +280,8 @@ fn create_index(table: &Table, index: &Index, names: &mut Names) -> String {
         columns.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ")
     );
     if let Some(condition) = &index.condition {
-        write!(sql, " WHERE {condition}").expect("into a string");
+        // A comment at its end would take what stands behind it.
+        write!(sql, " WHERE {}", sql_text::one_line(condition)).expect("into a string");
     }
     sql
 }

@@ -173,6 +173,20 @@ pub(super) fn check_conditions(sql: &str) -> Vec<&str> {
     conditions
 }
 
+/// The same statement without comments, with one space where white space was: on one line unless a text or a name holds a line break.
+pub(super) fn one_line(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len());
+    let mut end = 0;
+    for token in tokens(sql) {
+        if token.start > end && !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(token.text);
+        end = token.start + token.text.len();
+    }
+    out
+}
+
 const AFTER_LIST: &[&str] = &[
     "FROM",
     "WHERE",

@@ -4,7 +4,7 @@
 use super::database::{data_flag, live_schema, make_folder, store_failure, tell_wait};
 use super::{Configuration, Failure, plan, say};
 use crate::api::{Means, differences, migration};
-use crate::config::Plan;
+use crate::config::{Plan, on_one_line};
 use crate::control::log;
 use ringmill_sqlite::{ChangeError, Schema, change_schema};
 use std::process::ExitCode;
@@ -61,7 +61,7 @@ fn ending(count: usize, done: &str) -> String {
     }
 }
 
-/// What else is said is a comment in SQL, so that the output is a script.
+/// What else is said is comments in SQL, a line each, so that the output is a script.
 fn print_statements(statements: &[String]) {
     for statement in statements {
         say!("{statement};");
@@ -70,10 +70,11 @@ fn print_statements(statements: &[String]) {
 
 fn print_left_alone(plan: &Plan, live: &Schema) {
     for difference in differences(plan, live) {
+        let message = on_one_line(&difference.message);
         match difference.means {
             Means::MissingTable(_) | Means::Missing { .. } | Means::CannotAdd { .. } => {}
-            Means::Wrong { remedy } => say!("-- left alone: {}; {remedy}", difference.message),
-            Means::Differs | Means::NotInFile => say!("-- left alone: {}", difference.message),
+            Means::Wrong { remedy } => say!("-- left alone: {message}; {}", on_one_line(&remedy)),
+            Means::Differs | Means::NotInFile => say!("-- left alone: {message}"),
         }
     }
 }

@@ -18,7 +18,7 @@ macro_rules! say {
 
 use say;
 
-use crate::config::{Examined, Fault, Flag, Inputs, Plan, examine};
+use crate::config::{Examined, Fault, Flag, Inputs, Plan, examine, on_one_line};
 use crate::control::log;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -144,7 +144,7 @@ impl Failure {
     /// Whole lines; the last one names a fault and its remedy.
     fn to_lines(&self) -> String {
         let (above, last) = match self {
-            Failure::Message(message) => (Vec::new(), message.clone()),
+            Failure::Message(message) => (Vec::new(), on_one_line(message).into_owned()),
             Failure::Faults(faults) => match faults.as_slice() {
                 [] => (Vec::new(), "the configuration is refused".to_owned()),
                 [fault] => (Vec::new(), fault.to_string()),

@@ -2,6 +2,7 @@
 //!
 //! Messages quote values only through [`Node::quoted`](super::tree::Node::quoted), which hides secrets.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 
@@ -22,21 +23,31 @@ pub struct Fault {
     pub remedy: String,
 }
 
+/// On one line, whatever it quotes.
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.file)?;
+        out.write_str(&on_one_line(&self.file))?;
         if let Some(line) = self.line {
             write!(out, ":{line}")?;
         }
         if !self.key.is_empty() {
-            write!(out, ": {}", self.key)?;
+            write!(out, ": {}", on_one_line(&self.key))?;
         }
-        write!(out, ": {}", self.message)?;
+        write!(out, ": {}", on_one_line(&self.message))?;
         if !self.remedy.is_empty() {
-            write!(out, "; {}", self.remedy)?;
+            write!(out, "; {}", on_one_line(&self.remedy))?;
         }
         Ok(())
     }
+}
+
+/// With a space for each line break and the white space around it.
+pub fn on_one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\n', '\r']) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
+    Cow::Owned(lines.collect::<Vec<_>>().join(" "))
 }
 
 impl std::error::Error for Fault {}

@@ -41,7 +41,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use faults::Fault;
+pub use faults::{Fault, on_one_line};
 pub use places::{Places, key_of};
 pub use plan::Plan;
 pub use reference::reference;

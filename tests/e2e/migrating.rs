@@ -241,3 +241,41 @@ fn beside_a_running_server() {
     client.ask("POST", "/items", Some(&row("c"))).is(201, r#"{"id":52,"name":"c"}"#);
     assert_eq!(client.ask("POST", "/items", Some(&row("c"))).status, 409);
 }
+
+/// Whatever line breaks and comments the database's own statements have.
+#[test]
+fn what_is_left_alone_is_told_in_comments_of_one_line() {
+    let file = FIRST.replacen(", required = true", "", 1);
+    let statements = [
+        "CREATE TABLE items (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL DEFAULT 'a\n\nb' CHECK (name <>\n'' -- none\n))",
+        "CREATE TABLE log (x)",
+        "CREATE INDEX own ON items (name, -- first\n id)",
+        "CREATE TRIGGER tidy AFTER DELETE ON items BEGIN\n  DELETE FROM log;\nEND",
+        "INSERT INTO log VALUES (1)",
+    ];
+    let folder = folder_with(&file, &statements);
+    for arguments in [&["migrate", "--dry-run"][..], &["migrate"]] {
+        let ended = run(folder.path(), arguments);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        assert!(
+            ended.stdout.contains("AFTER DELETE ON items BEGIN DELETE FROM log; END"),
+            "{}",
+            ended.stdout
+        );
+        assert!(
+            ended.stdout.contains("ON items (name, id);"),
+            "a comment would hide the rest: {}",
+            ended.stdout
+        );
+        let other = ended.stdout.lines().find(|line| !line.starts_with("-- "));
+        assert_eq!(other, None, "{}", ended.stdout);
+    }
+    let ended = run(folder.path(), &["check"]);
+    assert_eq!(ended.code, Some(1));
+    let begins = |line: &str| line.starts_with("ringmill.toml:") || line.starts_with("ringmill: 2 faults in");
+    assert!(ended.stderr.lines().all(begins), "{}", ended.stderr);
+    assert_eq!(ended.stderr.lines().count(), 3, "{}", ended.stderr);
+    let notes = ended.stdout.lines().filter(|line| line.contains("another default"));
+    assert_eq!(notes.count(), 1, "{}", ended.stdout);
+    assert!(ended.stdout.contains("in the database: 'a b', in the file: none"), "{}", ended.stdout);
+}

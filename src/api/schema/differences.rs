@@ -1,6 +1,7 @@
 //! What the file declares beside what a database has. A pure function of both: `check` and `serve` make faults of what it
 //! says, `migrate` runs its steps.
 
+use crate::api::sql_text::one_line;
 use crate::config::key_of;
 use crate::config::plan::{Column, Generated, Index, Plan, Table, Type};
 use ringmill_sqlite::{LiveColumn, LiveTable, Schema, TableKind};
@@ -183,7 +184,7 @@ impl Found<'_> {
         self.null(table, column, live, there);
         let (wanted, has) = (default(column), there.default.as_deref());
         if wanted.as_deref().map(bare_expression) != has.map(bare_expression) && !there.computed {
-            let shown = |default: Option<&str>| default.unwrap_or("none").to_owned();
+            let shown = |default: Option<&str>| default.map_or("none".to_owned(), one_line);
             let message = format!(
                 "{name} has another default in the database: {}, in the file: {}",
                 shown(has),
@@ -293,7 +294,7 @@ impl Found<'_> {
         let is_there = live.indexes.iter().any(|there| {
             (there.unique || !index.unique)
                 && are_columns(&there.columns, &names)
-                && there.condition.as_deref().map(words) == index.condition.as_deref().map(words)
+                && there.condition.as_deref().map(one_line) == index.condition.as_deref().map(one_line)
         });
         if is_there {
             return;
@@ -311,7 +312,7 @@ impl Found<'_> {
         let key = column_key(table, column);
         // Whatever its name: another table's may have been made first.
         let is_same = |(name, there): &(String, String)| {
-            words(there) == words(&at_once(&create_trigger(table, column, name)))
+            one_line(there) == one_line(&at_once(&create_trigger(table, column, name)))
         };
         if live.triggers.iter().any(is_same) {
             return;
@@ -444,10 +445,5 @@ fn holds(kind: Type, declared: &str, strict: bool) -> bool {
 /// Without the parentheses around it.
 fn bare_expression(sql: &str) -> String {
     let sql = sql.trim();
-    words(sql.strip_prefix('(').and_then(|sql| sql.strip_suffix(')')).unwrap_or(sql))
-}
-
-/// With single spaces.
-fn words(sql: &str) -> String {
-    sql.split_whitespace().collect::<Vec<_>>().join(" ")
+    one_line(sql.strip_prefix('(').and_then(|sql| sql.strip_suffix(')')).unwrap_or(sql))
 }

@@ -135,8 +135,9 @@ impl Found<'_> {
             let Some(witness) = refused.first() else { continue };
             is_told = true;
             let message = format!(
-                "{name} has a CHECK in the database that refuses {}, which the file allows: {condition}",
-                witness.shown
+                "{name} has a CHECK in the database that refuses {}, which the file allows: {}",
+                witness.shown,
+                sql_text::one_line(condition)
             );
             // Where every ordinary value is refused, it asks for something that no rule of the file could say.
             let is_of_a_rule = column.rules.choices.is_some() || passed > 0 || witness.value == "NULL";
@@ -193,7 +194,9 @@ impl Found<'_> {
             }
             _ => {
                 let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
-                let of = condition.map(|condition| format!(", where = {condition:?}")).unwrap_or_default();
+                let of = condition
+                    .map(|condition| format!(", where = {:?}", sql_text::one_line(condition)))
+                    .unwrap_or_default();
                 (
                     format!("{}.indexes", key_of("tables", &table.name)),
                     format!("add {{ columns = [{}], unique = true{of} }} to indexes", quoted.join(", ")),
@@ -223,11 +226,11 @@ fn declared(table: &Table, name: &str) -> Option<usize> {
 /// Whether the file says that no two rows agree in these columns, or in some of them.
 fn is_declared_unique(table: &Table, columns: &[usize], condition: Option<&str>) -> bool {
     let are_among = |wanted: &[usize]| wanted.iter().all(|column| columns.contains(column));
-    let words = |sql: &str| sql.split_whitespace().collect::<Vec<_>>().join(" ");
     are_among(&table.key)
         || columns.iter().any(|column| table.columns[*column].unique)
         || table.indexes.iter().any(|index| {
-            let same = index.condition.as_deref().map(words) == condition.map(words);
+            let same =
+                index.condition.as_deref().map(sql_text::one_line) == condition.map(sql_text::one_line);
             index.unique && are_among(&index.columns) && (index.condition.is_none() || same)
         })
 }

@@ -5,9 +5,10 @@ use crate::config::plan::{Plan, Table};
 use ringmill_sqlite::LiveTable;
 use std::iter::once;
 
-use super::differences::column_of;
+use super::differences::{at_once, column_of};
 use super::{create_table, default, is_not_null, quote_text};
 use crate::api::sql::quote;
+use crate::api::sql_text::one_line;
 
 /// Behind the name of the table while it is made.
 const NEW: &str = "_anew";
@@ -46,25 +47,25 @@ pub(super) fn statements(plan: &Plan, table: &Table, live: &LiveTable) -> Option
             format!("INSERT INTO sqlite_sequence (name, seq) SELECT {new}, seq FROM sqlite_sequence WHERE name = {old}"),
         ]
     });
-    let indexes = live.indexes.iter().filter_map(|index| index.sql.clone());
-    let triggers = live.triggers.iter().map(|(_, sql)| sql.clone());
+    let indexes = live.indexes.iter().filter_map(|index| index.sql.as_deref());
+    let triggers = live.triggers.iter().map(|(_, sql)| sql.as_str());
+    let made_again: Vec<String> = indexes.chain(triggers).map(one_line).collect();
+    // A text with a line break in it has no form that fits a line.
+    if made_again.iter().any(|sql| sql.contains(['\n', '\r'])) {
+        return None;
+    }
     let statements = [
         "PRAGMA foreign_keys = OFF".to_owned(),
         // Views and triggers that name the table stay as they are.
         "PRAGMA legacy_alter_table = ON".to_owned(),
         "BEGIN IMMEDIATE".to_owned(),
-        one_line(&create_table(plan, &anew)),
+        one_line(&at_once(&create_table(plan, &anew))),
         format!("INSERT INTO {new_name} ({columns}) SELECT {columns} FROM {name}"),
     ]
     .into_iter()
     .chain(numbers.into_iter().flatten())
     .chain([format!("DROP TABLE {name}"), format!("ALTER TABLE {new_name} RENAME TO {name}")])
-    .chain(indexes)
-    .chain(triggers)
+    .chain(made_again)
     .chain(once("COMMIT".to_owned()));
     Some(statements.collect())
-}
-
-fn one_line(sql: &str) -> String {
-    sql.replacen(" IF NOT EXISTS", "", 1).replace("\n  ", " ").replace('\n', " ")
 }
