@@ -52,9 +52,16 @@ impl Names {
 
     /// `base`, with a number behind it if another has that name.
     fn take(&mut self, base: String) -> String {
+        let name = self.free(base);
+        self.0.insert(name.to_ascii_lowercase());
+        name
+    }
+
+    /// What [`take`](Names::take) would give.
+    fn free(&self, base: String) -> String {
         let mut name = base.clone();
         let mut number = 2;
-        while !self.0.insert(name.to_ascii_lowercase()) {
+        while self.0.contains(&name.to_ascii_lowercase()) {
             name = format!("{base}{number}");
             number += 1;
         }

@@ -82,7 +82,7 @@ fn a_column_that_cannot_be_added_is_one_fault() {
 #[test]
 fn rules_of_the_database_that_are_narrower() {
     let file = THINGS.replacen("max_length = 9", "max_length = 10", 1);
-    let anew = "make the table anew while nobody writes, with sqlite3, then `ringmill migrate`: PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON; BEGIN IMMEDIATE; CREATE TABLE \"things_anew\" ( \"id\" INTEGER PRIMARY KEY AUTOINCREMENT, \"name\" TEXT NOT NULL CONSTRAINT \"name\" CHECK (length(\"name\") <= 10) ) STRICT; INSERT INTO \"things_anew\" (\"id\", \"name\") SELECT \"id\", \"name\" FROM \"things\"; DELETE FROM sqlite_sequence WHERE name = 'things_anew'; INSERT INTO sqlite_sequence (name, seq) SELECT 'things_anew', seq FROM sqlite_sequence WHERE name = 'things'; DROP TABLE \"things\"; ALTER TABLE \"things_anew\" RENAME TO \"things\"; COMMIT;";
+    let anew = "make the table anew, while nobody writes, with sqlite3 -bail, then `ringmill migrate`: PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON; BEGIN IMMEDIATE; CREATE TABLE \"things_anew\" ( \"id\" INTEGER PRIMARY KEY AUTOINCREMENT, \"name\" TEXT NOT NULL CONSTRAINT \"name\" CHECK (length(\"name\") <= 10) ) STRICT; INSERT INTO \"things_anew\" (\"id\", \"name\") SELECT \"id\", \"name\" FROM \"things\"; DELETE FROM sqlite_sequence WHERE name = 'things_anew'; INSERT INTO sqlite_sequence (name, seq) SELECT 'things_anew', seq FROM sqlite_sequence WHERE name = 'things'; DROP TABLE \"things\"; ALTER TABLE \"things_anew\" RENAME TO \"things\"; COMMIT;";
     let fault = format!(
         "ringmill.toml:6: tables.things.columns.name: things.name has a CHECK in the database that refuses 'xxxxxxxxxx', which the file allows: length(\"name\") <= 9; bring the column's rules into line with it, or {anew}"
     );
@@ -97,6 +97,7 @@ fn rules_of_the_database_that_are_narrower() {
         &[&format!(
             "ringmill.toml:6: tables.things.columns.name: things (name) is unique in the database; the file lets rows agree in it; write unique = true, or {}",
             anew.replace("<= 10", "<= 9")
+                .replace("anew,", "anew, which drops what the file does not declare (UNIQUE (name)),")
         )],
     );
 }

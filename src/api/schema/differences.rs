@@ -4,7 +4,7 @@
 use crate::api::sql_text::one_line;
 use crate::config::key_of;
 use crate::config::plan::{Column, Generated, Index, Plan, Table, Type};
-use ringmill_sqlite::{LiveColumn, LiveTable, Schema, TableKind};
+use ringmill_sqlite::{LiveColumn, LiveForeignKey, LiveTable, Schema, TableKind};
 
 use super::narrower::Checks;
 use super::{
@@ -224,14 +224,7 @@ impl Found<'_> {
         let Some(reference) = &column.references else { return };
         let parent = &self.plan.tables[reference.table];
         let target = &parent.columns[reference.column].name;
-        let there = live.foreign_keys.iter().find(|there| {
-            let is_same =
-                |names: &[String], name: &str| matches!(names, [one] if one.eq_ignore_ascii_case(name));
-            let names_key = there.target_columns.is_empty() && parent.key == [reference.column];
-            there.table.eq_ignore_ascii_case(&parent.sql_name)
-                && is_same(&there.columns, &column.name)
-                && (names_key || is_same(&there.target_columns, target))
-        });
+        let there = live.foreign_keys.iter().find(|there| refers_as(self.plan, column, there));
         let wanted = on_delete_words(reference.on_delete);
         match there {
             None => self.add(
@@ -398,8 +391,19 @@ pub(super) fn are_columns(there: &[Option<String>], names: &[&str]) -> bool {
             .all(|(there, name)| there.as_deref().is_some_and(|there| there.eq_ignore_ascii_case(name)))
 }
 
+/// Whether a foreign key goes where the file's column refers to.
+pub(super) fn refers_as(plan: &Plan, column: &Column, there: &LiveForeignKey) -> bool {
+    let Some(reference) = &column.references else { return false };
+    let parent = &plan.tables[reference.table];
+    let is_same = |names: &[String], name: &str| matches!(names, [one] if one.eq_ignore_ascii_case(name));
+    let names_key = there.target_columns.is_empty() && parent.key == [reference.column];
+    there.table.eq_ignore_ascii_case(&parent.sql_name)
+        && is_same(&there.columns, &column.name)
+        && (names_key || is_same(&there.target_columns, &parent.columns[reference.column].name))
+}
+
 /// Whether no two rows agree in these columns, whatever their order.
-fn is_unique(live: &LiveTable, names: &[&str]) -> bool {
+pub(super) fn is_unique(live: &LiveTable, names: &[&str]) -> bool {
     let is_among = |name: &str| names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name));
     let key: Vec<_> = live.columns.iter().filter(|column| column.key_position > 0).collect();
     let by_key =

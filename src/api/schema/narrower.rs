@@ -6,7 +6,7 @@ use ringmill_sqlite::{Compiler, LiveColumn, LiveIndex, LiveTable};
 use std::cell::OnceCell;
 
 use super::differences::{Found, Means, column_key};
-use super::{bound, check_begins, check_clause, is_not_null, literal, quote_text, rebuild};
+use super::{bound, check_begins, check_clause, is_not_null, literal, quote_text};
 use crate::api::sql::quote;
 use crate::api::sql_text;
 use crate::config::key_of;
@@ -105,7 +105,7 @@ impl Found<'_> {
             let message = format!("{name} is NOT NULL in the database; the file allows it to be left out");
             let is_never_null =
                 column.read_only && (column.rules.default.is_some() || there.default.is_some());
-            let remedy = format!("write required = true, or {}", rebuild::remedy(self.plan, table, live));
+            let remedy = format!("write required = true, or {}", self.anew(table, live));
             let means = if is_never_null { Means::Differs } else { Means::Wrong { remedy } };
             self.add(column_key(table, column), message, means);
         }
@@ -142,7 +142,7 @@ impl Found<'_> {
             // Where every ordinary value is refused, it asks for something that no rule of the file could say.
             let is_of_a_rule = column.rules.choices.is_some() || passed > 0 || witness.value == "NULL";
             let means = if is_ours || is_of_a_rule {
-                let anew = rebuild::remedy(self.plan, table, live);
+                let anew = self.anew(table, live);
                 Means::Wrong { remedy: format!("bring the column's rules into line with it, or {anew}") }
             } else {
                 Means::Differs
@@ -205,7 +205,7 @@ impl Found<'_> {
         };
         let otherwise = match index.filter(|index| index.sql.is_some()) {
             Some(index) => format!("run DROP INDEX {}", quote(&index.name)),
-            None => rebuild::remedy(self.plan, table, live),
+            None => self.anew(table, live),
         };
         self.add(
             at,
@@ -224,7 +224,7 @@ fn declared(table: &Table, name: &str) -> Option<usize> {
 }
 
 /// Whether the file says that no two rows agree in these columns, or in some of them.
-fn is_declared_unique(table: &Table, columns: &[usize], condition: Option<&str>) -> bool {
+pub(super) fn is_declared_unique(table: &Table, columns: &[usize], condition: Option<&str>) -> bool {
     let are_among = |wanted: &[usize]| wanted.iter().all(|column| columns.contains(column));
     are_among(&table.key)
         || columns.iter().any(|column| table.columns[*column].unique)

@@ -348,6 +348,43 @@ fn a_table_is_made_anew_as_the_remedy_says() {
     assert_eq!(one("SELECT count(*) || '' FROM child"), "0");
 }
 
+/// What the new table would lack is named, and the rows that it would refuse are found.
+#[test]
+fn what_a_table_made_anew_would_lose_or_refuse_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = "[tables.t.columns]\nid = \"bigint\"\nx = { type = \"text\", required = true, unique = true }\n\
+                n = { type = \"integer\", maximum = 9 }\nu = \"bigint\"\n";
+    let plan = plan_of(folder.path(), file);
+    let statements = [
+        "CREATE TABLE u (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT COLLATE NOCASE DEFAULT 'd', n INTEGER, \
+         u INTEGER NOT NULL REFERENCES u ON DELETE CASCADE, UNIQUE (n, -- and\n u), CHECK (n < 9 OR x = 'a' -- or\n), \
+         FOREIGN KEY (n) REFERENCES u (id))",
+        "CREATE TABLE t_anew (a)",
+        "INSERT INTO t VALUES (1, 'a', 1, 1), (2, NULL, 2, 2), (3, 'a', 3, 3), (4, 'b', 'few', 4), (5, 'a', 10, 5), (6, 'c', 6, 6)",
+    ];
+    let found = differences(&plan, &schema_of(folder.path(), &statements));
+    let anew = found.iter().find_map(|difference| match &difference.means {
+        Means::Wrong { remedy } => remedy.split_once("make the table anew, "),
+        _ => None,
+    });
+    let (_, told) = anew.expect("NOT NULL is narrower");
+    let lost = "which drops what the file does not declare (DEFAULT 'd' of x; COLLATE NOCASE of x; NOT NULL of u; \
+                UNIQUE (n, u); CHECK (n < 9 OR x = 'a'); FOREIGN KEY (n) REFERENCES u (id); FOREIGN KEY (u) REFERENCES u), \
+                once no row is found by ";
+    let rest = told.strip_prefix(lost).unwrap_or_else(|| panic!("{told}"));
+    let (query, script) =
+        rest.split_once(", while nobody writes, with sqlite3 -bail, then `ringmill migrate`: ").expect(rest);
+    let connection = rusqlite::Connection::open(folder.path().join("test.db")).expect("a database");
+    let rows = format!("SELECT group_concat(id) FROM ({query})");
+    let rows = connection.query_row(&rows, [], |row| row.get::<_, String>(0));
+    assert_eq!(rows.as_deref(), Ok("1,2,3,4,5"), "{query}");
+    assert!(connection.execute_batch(script).is_err(), "rows contradict it");
+    connection.execute_batch("ROLLBACK; DELETE FROM t WHERE id < 6").expect("rows");
+    connection.execute_batch(script).unwrap_or_else(|error| panic!("{error}: {script}"));
+    connection.execute_batch("INSERT INTO t_anew VALUES (1)").expect("another's table is left alone");
+}
+
 /// What is said where SQLite adds no column can be run, and then only notes are left.
 #[test]
 fn columns_are_added_as_the_remedy_says() {
