@@ -117,6 +117,9 @@ fn key(section: &Section<'_>, columns: &[Column]) -> Vec<ColumnIndex> {
     }
     for index in &key {
         let column = &columns[*index];
+        if let Some(at) = section.get("columns").and_then(|at| at.child(&column.name)) {
+            values_without_path(&at, column);
+        }
         let is_given = column.generated.is_some() || column.rules.default.is_some();
         if column.read_only && !column.rules.required && !is_given {
             let at = section.get("columns").and_then(|at| at.child(&column.name));
@@ -136,6 +139,23 @@ fn key(section: &Section<'_>, columns: &[Column]) -> Vec<ColumnIndex> {
         }
     }
     key
+}
+
+/// A row of such a key could be reached by no path.
+fn values_without_path(at: &At<'_>, column: &Column) {
+    if column.rules.kind != Type::Text {
+        return;
+    }
+    let choices = at.child("enum").filter(|at| matches!(at.node.value, Value::List(_)));
+    let choices = choices.iter().flat_map(|at| at.list(""));
+    for value in at.child("default").into_iter().chain(choices) {
+        if value.as_text().is_some_and(|text| matches!(text, "" | "." | "..")) {
+            value.wrong(
+                "is no value of a key: no path leads there",
+                "take one that is not empty, `.` or `..`",
+            );
+        }
+    }
 }
 
 /// The paths of the list and of one row.

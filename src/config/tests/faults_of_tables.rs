@@ -236,3 +236,24 @@ fn replies_are_made_from_name_and_noun() {
         vec![("error".into(), text("Failed to create big thing")), ("errors".into(), Template::Errors)];
     assert_eq!(replies.conflict, Template::Object(conflict));
 }
+
+/// A column that is no key may hold them.
+#[test]
+fn texts_that_no_path_leads_to_are_no_values_of_a_key() {
+    let file = |column: &str| {
+        format!(
+            "[tables.t]\nkey = [\"id\", \"a\"]\n[tables.t.columns]\nid = \"bigint\"\na = {column}\nb = {column}\n"
+        )
+    };
+    for text in ["", ".", ".."] {
+        let wrong = |key: &str| {
+            format!(
+                "ringmill.toml:5: tables.t.columns.a.{key}: \"{text}\" is no value of a key: no path leads there; \
+                 take one that is not empty, `.` or `..`"
+            )
+        };
+        check(&file(&format!("{{ type = \"text\", default = \"{text}\" }}")), &[&wrong("default")]);
+        check(&file(&format!("{{ type = \"text\", enum = [\"x\", \"{text}\"] }}")), &[&wrong("enum")]);
+    }
+    check(&file("{ type = \"text\", default = \"...\", enum = [\"...\", \" \"] }"), &[]);
+}
