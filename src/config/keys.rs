@@ -122,6 +122,7 @@ const IN_SCHEMA: &str =
 const IN_ROUTES: &str = "the value is part of a route, which the log and metrics name";
 const IN_CHECK: &str = "`check` shows the value";
 pub(super) const IN_FAULTS: &str = "faults name the files";
+const IN_MESSAGES: &str = "clients read the value in messages";
 const IN_REFUSALS: &str = "clients whose values break a rule are told the rule";
 
 const fn reserved(name: &'static str) -> Key {
@@ -304,7 +305,10 @@ pub static TIER: &[Key] = &[
 /// `[tables.NAME]`.
 pub static TABLE: &[Key] = &[
     told(IN_SCHEMA, key("table", Text, Described("the name"), "name in the database")),
-    key("noun", Text, Described("the name, singular and with a capital"), "one row, in messages"),
+    told(
+        IN_MESSAGES,
+        key("noun", Text, Described("the name, singular and with a capital"), "one row, in messages"),
+    ),
     told(IN_ROUTES, key("list", Text, Described("no such routes"), "path of GET (many) and POST")),
     told(
         IN_ROUTES,

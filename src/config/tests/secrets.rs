@@ -207,7 +207,7 @@ fn what_others_would_be_told_is_a_fault() {
         2,
     );
     check_told(&table(r#"indexes = [["${S}"]]"#), "tables.t.indexes", 2);
-    for name in ["table", "list", "item", "key", "order", "shard_by", "rate_limit"] {
+    for name in ["table", "noun", "list", "item", "key", "order", "shard_by", "rate_limit"] {
         check_told(&table(&format!("{name} = \"${{S}}\"")), &format!("tables.t.{name}"), 2);
     }
     for name in ["methods", "reads", "writes", "order"] {
