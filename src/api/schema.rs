@@ -17,9 +17,11 @@ mod differences;
 mod missing;
 mod narrower;
 mod rebuild;
+mod unknown;
 
 pub(super) use differences::steps;
 pub use differences::{Difference, Harm, Means, Step, differences};
+pub(super) use unknown::stand_in;
 
 #[cfg(test)]
 mod tests;

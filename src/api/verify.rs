@@ -15,9 +15,9 @@ mod tests;
 
 use crate::config::plan::{EndpointKind, Plan, Table};
 use crate::config::{Fault, key_of};
-use ringmill_sqlite::{Compiled, Compiler, Schema};
+use ringmill_sqlite::{Compiled, Compiler, Schema, TableKind};
 
-use super::schema::{Difference, Harm, Means, Step, differences, steps, storage};
+use super::schema::{Difference, Harm, Means, Step, differences, stand_in, steps, storage};
 use super::sql::quote;
 use super::{Api, Kind};
 
@@ -52,7 +52,7 @@ const MIGRATE: &str = "`ringmill migrate` adds it";
 /// # Errors
 /// In words, if there is no memory for a copy of the schema.
 pub fn verify(plan: &Plan, live: &Schema, depth: Depth) -> Result<Verified, String> {
-    let compiler = Compiler::copy_of(live).map_err(|error| format!("cannot copy the schema: {error:?}"))?;
+    let compiler = copy_of(plan, live)?;
     let columns = |sql: &str| compiler.compile(sql).ok().map(|compiled| compiled.columns);
     let mut findings = Findings { plan, faults: Vec::new(), notes: Vec::new(), made_at_start: Vec::new() };
 
@@ -105,14 +105,22 @@ pub fn migration(plan: &Plan, live: &Schema) -> Result<Vec<String>, Vec<Fault>> 
         _ => None,
     });
     let mut faults: Vec<Fault> = cannot.collect();
-    match Compiler::copy_of(live) {
+    match copy_of(plan, live) {
         Ok(compiler) => faults.extend(refused(plan, &compiler, &steps)),
-        Err(error) => {
-            faults.push(plan.places.fault("database", format!("cannot copy the schema: {error:?}"), ""));
-        }
+        Err(words) => faults.push(plan.places.fault("database", words, "")),
     }
     plan.places.sort(&mut faults);
     if faults.is_empty() { Ok(steps.into_iter().map(|step| step.sql).collect()) } else { Err(faults) }
+}
+
+/// A copy of the schema in which every table of the plan that is there can be compiled against.
+fn copy_of(plan: &Plan, live: &Schema) -> Result<Compiler, String> {
+    let compiler = Compiler::copy_of(live).map_err(|error| format!("cannot copy the schema: {error:?}"))?;
+    let declared = plan.tables.iter().filter_map(|table| live.table(&table.sql_name));
+    for table in declared.filter(|table| table.kind == TableKind::Table) {
+        stand_in(&compiler, table);
+    }
+    Ok(compiler)
 }
 
 /// Runs the steps in a copy of the schema; faults of those that SQLite refuses.

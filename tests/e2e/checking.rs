@@ -7,7 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// Where `ringmill.toml` has its database if it does not say otherwise.
-const DATABASE: &str = "data/ringmill.db";
+pub(crate) const DATABASE: &str = "data/ringmill.db";
 
 /// A folder with this file, and the database that these statements make.
 pub(crate) fn folder_with(file: &str, statements: &[&str]) -> TempDir {

@@ -1,7 +1,8 @@
 //! `ringmill check` where the database is otherwise than the file: what is missing, what cannot be added, what is narrower.
 
-use crate::checking::{THINGS, THINGS_TABLE, check_faults, check_notes, folder_with};
+use crate::checking::{DATABASE, THINGS, THINGS_TABLE, check_faults, check_notes, folder_with};
 use crate::server::run;
+use std::path::Path;
 
 #[test]
 fn tables_that_are_otherwise_in_the_database() {
@@ -109,4 +110,51 @@ fn tables_that_are_missing() {
     check_faults(&without, &[], &[fault]);
     check_faults(&without, &["CREATE TABLE other (id)"], &[fault]);
     check_notes(THINGS, &["CREATE TABLE other (id)"], &[]);
+}
+
+/// Functions and collations that another program has.
+#[test]
+fn what_a_table_needs_and_is_not_here_is_one_fault() {
+    let table = |rest: &str| {
+        format!("CREATE TABLE things (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL{rest}) STRICT")
+    };
+    let needs = |what: &str, rest: &str| {
+        let folder = folder_with(THINGS, &[&table("")]);
+        make_otherwise(folder.path(), "things", &table(rest));
+        for command in ["check", "serve"] {
+            let ended = run(folder.path(), &[command]);
+            let fault = format!(
+                "ringmill: ringmill.toml:1: tables.things: the table things of the database needs the {what}, which another program has and this one does not; make the table anew, which drops what the file does not declare ("
+            );
+            assert!(ended.stderr.starts_with(&fault), "{}", ended.stderr);
+            assert_eq!((ended.code, ended.stderr.lines().count()), (Some(1), 1), "{}", ended.stderr);
+        }
+        let ended = run(folder.path(), &["migrate"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(
+            ended.stdout.starts_with("-- left alone: the table things of the database needs"),
+            "{}",
+            ended.stdout
+        );
+    };
+    needs("function regexp", " CHECK (regexp('a', name))");
+    needs("collation uint", " COLLATE uint");
+    let folder = folder_with(THINGS, &[THINGS_TABLE, "CREATE INDEX own ON things (name)"]);
+    make_otherwise(folder.path(), "own", "CREATE INDEX own ON things (name COLLATE uint)");
+    let ended = run(folder.path(), &["check"]);
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (
+            Some(1),
+            "ringmill: ringmill.toml:1: tables.things: the index own of things of the database needs the collation uint, which another program has and this one does not; run DROP INDEX \"own\", or make it anew without that\n"
+        )
+    );
+}
+
+/// As a program would have made it that has what is not here.
+fn make_otherwise(folder: &Path, name: &str, sql: &str) {
+    let connection = rusqlite::Connection::open(folder.join(DATABASE)).expect("a database");
+    connection.execute_batch("PRAGMA writable_schema = ON").expect("a setting");
+    let changed = connection.execute("UPDATE sqlite_schema SET sql = ?1 WHERE name = ?2", [sql, name]);
+    assert_eq!(changed, Ok(1));
 }

@@ -148,6 +148,7 @@ impl Found<'_> {
         for column in on_write(table).filter(|column| !absent.contains(&column.name.as_str())) {
             self.trigger(table, column, live);
         }
+        self.unknown(table, live);
         self.not_in_file(table, live);
     }
 
