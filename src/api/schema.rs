@@ -18,6 +18,7 @@ mod missing;
 mod narrower;
 mod rebuild;
 mod unknown;
+mod witnesses;
 
 pub(super) use differences::steps;
 pub use differences::{Difference, Harm, Means, Step, differences};

@@ -187,6 +187,14 @@ pub(super) fn one_line(sql: &str) -> String {
     out
 }
 
+/// The texts and the whole numbers that stand in a statement.
+pub(super) fn literals(sql: &str) -> (Vec<String>, Vec<i64>) {
+    let tokens = tokens(sql);
+    let of = |kind: Kind| tokens.iter().filter(move |token| token.kind == kind);
+    let texts = of(Kind::Text).map(|token| token.inside("'").replace("''", "'"));
+    (texts.collect(), of(Kind::Other).filter_map(|token| token.text.parse().ok()).collect())
+}
+
 const AFTER_LIST: &[&str] = &[
     "FROM",
     "WHERE",

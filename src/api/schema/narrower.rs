@@ -1,28 +1,16 @@
 //! Rules of the database that are narrower than the file's: a value that the file allows and the database refuses. Whether a CHECK
-//! is, is not guessed from its text: values at the ends of what the file allows are tried on it.
+//! is, is not guessed from its text: values that the file allows are tried on it.
 
-use crate::config::plan::{Bound, Column, Format, Table, Type};
+use crate::config::plan::{Column, Table};
 use ringmill_sqlite::{Compiler, LiveColumn, LiveIndex, LiveTable};
 use std::cell::OnceCell;
 
 use super::differences::{Found, Means, column_key};
-use super::{bound, check_begins, check_clause, is_not_null, literal, quote_text};
+use super::witnesses::{Verdict, Witness, judge, witnesses};
+use super::{check_begins, check_clause, is_not_null};
 use crate::api::sql::quote;
 use crate::api::sql_text;
 use crate::config::key_of;
-
-/// Characters of a text that stands for one of any length.
-const LONG_TEXT: usize = 1 << 20;
-
-/// A value that the file allows.
-struct Witness {
-    /// SQL.
-    value: String,
-    /// For messages.
-    shown: String,
-    /// Whether it is some value of its type like any other: NULL and empty text pass most CHECKs.
-    is_ordinary: bool,
-}
 
 /// The CHECKs of a table that is there, and a copy of it with one row to try them on, made when it is first needed.
 pub(super) struct Checks<'a> {
@@ -65,30 +53,28 @@ impl<'a> Checks<'a> {
         self.copy.get_or_init(make).as_ref()
     }
 
-    /// How many of these values, ordinary ones, a condition takes, and those that it refuses; `None` if it is not about this column alone.
+    /// Which of these values a condition takes; `None` if it is not about this column alone.
     fn tried(
         &self,
         there: &LiveColumn,
         condition: &str,
         witnesses: Vec<Witness>,
-    ) -> Option<(usize, Vec<Witness>)> {
+    ) -> Option<Vec<(Witness, bool)>> {
         let compiler = self.copy()?;
         let (name, of) = (quote(&there.name), quote(&self.live.name));
-        let fails = format!("SELECT 1 FROM (SELECT {name} FROM {of}) WHERE NOT ({condition})");
+        let fails = format!("SELECT 1 FROM (SELECT {name} FROM {of}) WHERE NOT ({condition}\n)");
         compiler.compile(&fails).ok()?;
-        let (mut passed, mut refused) = (0, Vec::new());
+        let mut tried = Vec::new();
         for witness in witnesses {
             // What its type refuses is told otherwise.
             if compiler.change(&format!("UPDATE {of} SET {name} = {}", witness.value)).is_err() {
                 continue;
             }
-            match compiler.gives_row(&fails) {
-                Ok(false) => passed += usize::from(witness.is_ordinary),
-                // A function that takes no such value refuses it too.
-                Ok(true) | Err(_) => refused.push(witness),
-            }
+            // A function that takes no such value refuses it too.
+            let is_taken = compiler.gives_row(&fails) == Ok(false);
+            tried.push((witness, is_taken));
         }
-        Some((passed, refused))
+        Some(tried)
     }
 }
 
@@ -130,18 +116,16 @@ impl Found<'_> {
             if clause.as_deref() == Some(&text) || there.computed {
                 continue;
             }
-            let witnesses = witnesses(table, column);
-            let Some((passed, refused)) = checks.tried(there, condition, witnesses) else { continue };
-            let Some(witness) = refused.first() else { continue };
+            let witnesses = witnesses(table, column, condition);
+            let Some(tried) = checks.tried(there, condition, witnesses) else { continue };
+            let Some((witness, verdict)) = judge(&tried, condition) else { continue };
             is_told = true;
             let message = format!(
                 "{name} has a CHECK in the database that refuses {}, which the file allows: {}",
                 witness.shown,
                 sql_text::one_line(condition)
             );
-            // Where every ordinary value is refused, it asks for something that no rule of the file could say.
-            let is_of_a_rule = column.rules.choices.is_some() || passed > 0 || witness.value == "NULL";
-            let means = if is_ours || is_of_a_rule {
+            let means = if is_ours || verdict == Verdict::CanBeSaid {
                 let anew = self.anew(table, live);
                 Means::Wrong { remedy: format!("bring the column's rules into line with it, or {anew}") }
             } else {
@@ -242,78 +226,4 @@ fn blank(declared_type: &str) -> &'static str {
         "BLOB" => "X''",
         _ => "0",
     }
-}
-
-/// Values at the ends of what the file allows, and some within.
-fn witnesses(table: &Table, column: &Column) -> Vec<Witness> {
-    let rules = &column.rules;
-    let mut all = Vec::new();
-    if !is_not_null(table, column) {
-        all.push(Witness { value: "NULL".into(), shown: "NULL".into(), is_ordinary: false });
-    }
-    let values: Vec<String> = match (&rules.choices, rules.kind) {
-        (Some(choices), kind) => choices.iter().filter_map(|choice| literal(kind, choice)).collect(),
-        (None, Type::SmallInt) => integers(column, i64::from(i16::MIN), i64::from(i16::MAX)),
-        (None, Type::Integer) => integers(column, i64::from(i32::MIN), i64::from(i32::MAX)),
-        // SQL has no literal of the least one.
-        (None, Type::BigInt) => integers(column, -i64::MAX, i64::MAX),
-        (None, Type::Real) => reals(column, 3e38),
-        (None, Type::Double) => reals(column, 1e300),
-        (None, Type::Numeric) => reals(column, 1e300).iter().map(|value| quote_text(value)).collect(),
-        (None, Type::Boolean) => vec!["0".into(), "1".into()],
-        (None, Type::Timestamp) => vec!["'2026-11-24T02:00:00.123456Z'".into()],
-        (None, Type::Date) => vec!["'2026-11-24'".into()],
-        (None, Type::Uuid) => vec!["'01234567-89ab-cdef-0123-456789abcdef'".into()],
-        (None, Type::Json) => vec!["'{}'".into(), "'null'".into()],
-        (None, Type::Bytes) => vec!["X'00'".into()],
-        (None, Type::Text) => {
-            all.extend(texts(column));
-            return all;
-        }
-    };
-    all.extend(values.into_iter().map(|value| Witness { shown: value.clone(), value, is_ordinary: true }));
-    all
-}
-
-fn integers(column: &Column, least: i64, most: i64) -> Vec<String> {
-    let end = |rule: &Option<Bound>, otherwise: i64| match rule {
-        Some(Bound::Integer(end)) => *end,
-        _ => otherwise,
-    };
-    let (least, most) = (end(&column.rules.minimum, least), end(&column.rules.maximum, most));
-    let within = [0, 1, least.midpoint(most)].into_iter().filter(|value| (least..=most).contains(value));
-    [least, most].into_iter().chain(within).map(|value| value.to_string()).collect()
-}
-
-fn reals(column: &Column, most: f64) -> Vec<String> {
-    let end = |rule: &Option<Bound>, otherwise: f64| match rule {
-        Some(Bound::Integer(end)) => *end as f64,
-        Some(Bound::Real(end)) => *end,
-        None => otherwise,
-    };
-    let rules = &column.rules;
-    let ends = [(&rules.minimum, -most), (&rules.maximum, most)];
-    let (least, most) = (end(ends[0].0, ends[0].1), end(ends[1].0, ends[1].1));
-    let within = [0.0, 1.0, least.midpoint(most)].into_iter().filter(|value| (least..=most).contains(value));
-    // Rounded as the column's values are.
-    [least, most].into_iter().chain(within).map(|value| bound(rules.kind, &Bound::Real(value))).collect()
-}
-
-/// The shortest text, the longest, and one between.
-fn texts(column: &Column) -> impl Iterator<Item = Witness> + use<> {
-    let rules = &column.rules;
-    let is_email = rules.format == Some(Format::Email);
-    // The shortest address is x@x.
-    let shortest = rules.min_length.unwrap_or(0).max(if is_email { 3 } else { 0 });
-    let longest = rules.max_length.unwrap_or(LONG_TEXT).clamp(shortest, LONG_TEXT.max(shortest));
-    let between = shortest.midpoint(longest.min(shortest + 20));
-    [shortest, longest, between].into_iter().map(move |length| {
-        let text = if is_email { "x".repeat(length - 2) + "@x" } else { "x".repeat(length) };
-        let shown = match length {
-            0 => "empty text".to_owned(),
-            1..=20 => quote_text(&text),
-            _ => format!("a text of {length} characters"),
-        };
-        Witness { value: quote_text(&text), shown, is_ordinary: length > 0 }
-    })
 }

@@ -262,6 +262,33 @@ fn rules_that_are_narrower() {
     one(&long("9"), "x TEXT CHECK (x = upper(x))", note);
     one("\"bigint\"", "x INTEGER CHECK (x % 3 = 2)", note);
     one(&long("9"), "x TEXT CHECK (x LIKE 'http%')", note);
+    one(&long("9"), "x TEXT CHECK (substr(x, 1, 4) = 'http')", note);
+    one(&long("9"), "x TEXT CHECK (x <> 'bad')", note);
+    one(&long("9"), "x TEXT CHECK (trim(x) = x)", note);
+    one(&long("9"), "x TEXT CHECK (rtrim(x) = x)", note);
+    one(&long("99"), "x TEXT CHECK (x = lower(x))", note);
+    one(&long("10"), "x TEXT CHECK (length(CAST(x AS BLOB)) <= 10)", note);
+    one(&long("10"), "x TEXT CHECK (length(CAST(x AS BLOB)) <= 20)", &[]);
+    one(&long("9"), "x TEXT CHECK (length(x) % 2 = 0)", note);
+    one("\"bigint\"", "x INTEGER CHECK (x <> 42)", note);
+    one("\"bigint\"", "x INTEGER CHECK (x % 2 = 0)", note);
+    one("\"date\"", "x TEXT CHECK (x >= '2000-01-01')", note);
+    one("\"timestamp\"", "x TEXT CHECK (x < '2100')", note);
+    one("\"json\"", "x TEXT CHECK (json_type(x) = 'object')", note);
+    one("\"bytes\"", "x BLOB CHECK (length(x) = 16)", note);
+    one("\"uuid\"", "x TEXT CHECK (x > '1')", note);
+    one("\"numeric\"", "x TEXT CHECK (length(x) <= 10)", note);
+    // What it could say is one, however narrow.
+    one("\"text\"", "x TEXT CHECK (length(x) = 2)", wrong);
+    one("\"text\"", "x TEXT CHECK (length(x) BETWEEN 3 AND 5)", wrong);
+    one("\"text\"", "x TEXT CHECK (length(x) = 777)", wrong);
+    one("\"text\"", "x TEXT CHECK (length(x) < 100)", wrong);
+    one("\"text\"", "x TEXT CHECK (x IN ('it''s', 'b'))", wrong);
+    one("\"text\"", "x TEXT CHECK (x IN ('', 'b'))", wrong);
+    one("\"bigint\"", "x INTEGER CHECK (x IN (1, 5, 700))", wrong);
+    one("\"bigint\"", "x INTEGER CHECK (x BETWEEN 701 AND 703)", wrong);
+    one("\"bigint\"", "x INTEGER CHECK (x = -77)", wrong);
+    one("\"boolean\"", "x INTEGER CHECK (x = 1)", wrong);
     // Of several columns: not told.
     one(&most("9"), "x INTEGER, y INTEGER, CHECK (x < y)", &["tables.t not in file"]);
     // NULL.
@@ -357,11 +384,14 @@ fn what_a_table_made_anew_would_lose_or_refuse_is_told() {
     let plan = plan_of(folder.path(), file);
     let statements = [
         "CREATE TABLE u (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE w (k UNIQUE)",
+        "INSERT INTO u VALUES (1), (2), (3), (4), (5), (6)",
+        "INSERT INTO w VALUES (1), (2), (3), ('few'), (10), (6)",
         "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT COLLATE NOCASE DEFAULT 'd', n INTEGER, \
-         u INTEGER NOT NULL REFERENCES u ON DELETE CASCADE, UNIQUE (n, -- and\n u), CHECK (n < 9 OR x = 'a' -- or\n), \
-         FOREIGN KEY (n) REFERENCES u (id))",
+         u INTEGER NOT NULL REFERENCES u ON DELETE CASCADE, UNIQUE (n, -- and\n u), CHECK (n <> 9 OR x = 'a' -- or\n), \
+         FOREIGN KEY (n) REFERENCES w (k))",
         "CREATE TABLE t_anew (a)",
-        "INSERT INTO t VALUES (1, 'a', 1, 1), (2, NULL, 2, 2), (3, 'a', 3, 3), (4, 'b', 'few', 4), (5, 'a', 10, 5), (6, 'c', 6, 6)",
+        "INSERT INTO t VALUES (1, 'a', 1, 1), (2, NULL, 2, 2), (3, 'a', 3, 3), (4, 'b', 'few', 4), (5, 'c', 10, 5), (6, 'd', 6, 6)",
     ];
     let found = differences(&plan, &schema_of(folder.path(), &statements));
     let anew = found.iter().find_map(|difference| match &difference.means {
@@ -370,7 +400,7 @@ fn what_a_table_made_anew_would_lose_or_refuse_is_told() {
     });
     let (_, told) = anew.expect("NOT NULL is narrower");
     let lost = "which drops what the file does not declare (DEFAULT 'd' of x; COLLATE NOCASE of x; NOT NULL of u; \
-                UNIQUE (n, u); CHECK (n < 9 OR x = 'a'); FOREIGN KEY (n) REFERENCES u (id); FOREIGN KEY (u) REFERENCES u), \
+                UNIQUE (n, u); CHECK (n <> 9 OR x = 'a'); FOREIGN KEY (n) REFERENCES w (k); FOREIGN KEY (u) REFERENCES u), \
                 once no row is found by ";
     let rest = told.strip_prefix(lost).unwrap_or_else(|| panic!("{told}"));
     let (query, script) =
