@@ -238,7 +238,8 @@ fn checks(column: &Column) -> Vec<String> {
         Type::SmallInt => checks.push(format!("{name} BETWEEN -32768 AND 32767")),
         Type::Integer => checks.push(format!("{name} BETWEEN -2147483648 AND 2147483647")),
         Type::Boolean => checks.push(format!("{name} IN (0, 1)")),
-        Type::Json => checks.push(format!("json_valid({name})")),
+        // Up to 3.44 SQLite calls NULL no valid JSON, and other programs may bring such a one along.
+        Type::Json => checks.push(format!("json_valid(coalesce({name}, 'null'))")),
         _ => {}
     }
     if let Some(least) = rules.min_length {

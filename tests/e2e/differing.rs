@@ -75,7 +75,7 @@ fn a_column_that_cannot_be_added_is_one_fault() {
         &file("type = \"timestamp\", generated = \"on_write\""),
         &statements,
         &[&format!(
-            "{fault} SQLite adds no column with a computed default to a table with rows: run ALTER TABLE \"things\" ADD COLUMN \"extra\" TEXT; UPDATE \"things\" SET \"extra\" = ({now}); or remove `generated`"
+            "{fault} SQLite adds no column with a computed default to a table with rows: remove `generated`, or run ALTER TABLE \"things\" ADD COLUMN \"extra\" TEXT; UPDATE \"things\" SET \"extra\" = ({now})"
         )],
     );
 }

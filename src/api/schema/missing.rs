@@ -12,6 +12,13 @@ use super::{
 use crate::api::sql::quote;
 use crate::config::key_of;
 
+/// What keeps an UPDATE by hand from being taken for a write of today; `migrate` makes the triggers again.
+fn drop_on_write(table: &Table, live: &LiveTable) -> String {
+    let names = on_write(table).map(|column| trigger_name(table, column));
+    let there = names.filter(|name| live.triggers.iter().any(|(there, _)| there.eq_ignore_ascii_case(name)));
+    there.map(|name| format!("DROP TRIGGER {}; ", quote(&name))).collect()
+}
+
 impl Found<'_> {
     pub(super) fn missing_table(&mut self, table: &Table) {
         let key = key_of("tables", &table.name);
@@ -36,7 +43,8 @@ impl Found<'_> {
         let is_computed = default(column).is_some_and(|default| default.starts_with('('));
         let by_hand = |value: &str| {
             format!(
-                "{}; UPDATE {} SET {} = {value}",
+                "{}{}; UPDATE {} SET {} = {value}",
+                drop_on_write(table, live),
                 self.add_nullable(table, column),
                 quote(table_name),
                 quote(name)
@@ -49,7 +57,7 @@ impl Found<'_> {
         } else if is_computed {
             let value = default(column).unwrap_or_default();
             Some(format!(
-                "SQLite adds no column with a computed default to a table with rows: run {}; or remove `generated`",
+                "SQLite adds no column with a computed default to a table with rows: remove `generated`, or run {}",
                 by_hand(&value)
             ))
         } else if is_not_null(table, column) && default(column).is_none() {

@@ -1,6 +1,6 @@
 //! Declared and live schema side by side.
 
-use super::{Means, differences, steps};
+use super::{Means, differences, schema, steps};
 use crate::api::sql_text::one_line;
 use crate::config::{Inputs, Plan, load};
 use ringmill_sqlite::{Schema, run_script};
@@ -449,7 +449,7 @@ fn columns_are_added_as_the_remedy_says() {
             panic!("{rule}: {found:#?}")
         };
         let at = remedy.find("ALTER TABLE").expect(remedy);
-        let script = remedy[at..].split("; or remove").next().unwrap_or_default();
+        let script = &remedy[at..];
         schema_of(folder.path(), &[script]);
         let connection = rusqlite::Connection::open(folder.path().join("test.db")).expect("a database");
         let empty = "SELECT count(*) FROM t WHERE x IS NULL";
@@ -465,4 +465,42 @@ fn columns_are_added_as_the_remedy_says() {
             connection.execute_batch(&step.sql).unwrap_or_else(|error| panic!("{rule}: {error}"));
         }
     }
+}
+
+/// An UPDATE by hand is no write of today.
+#[test]
+fn a_column_that_is_added_by_hand_leaves_times_as_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let table =
+        "[tables.t.columns]\nid = \"bigint\"\nat = { type = \"timestamp\", generated = \"on_write\" }\n";
+    let plan = plan_of(folder.path(), table);
+    let made: Vec<String> = schema(&plan).into_iter().flat_map(|table| table.statements).collect();
+    let mut statements: Vec<&str> = made.iter().map(String::as_str).collect();
+    let old = "2020-01-01T00:00:00.000000Z";
+    let insert = format!("INSERT INTO t VALUES (1, '{old}')");
+    statements.push(&insert);
+    let plan = plan_of(folder.path(), &format!("{table}x = {{ type = \"text\", required = true }}\n"));
+    let found = differences(&plan, &schema_of(folder.path(), &statements));
+    let [super::Difference { means: Means::CannotAdd { remedy }, .. }] = found.as_slice() else {
+        panic!("{found:#?}")
+    };
+    let at = remedy.find("DROP TRIGGER").expect(remedy);
+    let live = schema_of(folder.path(), &[&remedy[at..]]);
+    for step in steps(&plan, &differences(&plan, &live)) {
+        schema_of(folder.path(), &[&step.sql]);
+    }
+    let connection = rusqlite::Connection::open(folder.path().join("test.db")).expect("a database");
+    let row = connection.query_row("SELECT at, x FROM t", [], |row| Ok((row.get(0)?, row.get(1)?)));
+    assert_eq!(row, Ok((old.to_owned(), String::new())));
+    let triggers = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'";
+    assert_eq!(connection.query_row(triggers, [], |row| row.get(0)), Ok(1), "and it is there again");
+}
+
+/// Other programs may bring along a SQLite that calls NULL no valid JSON.
+#[test]
+fn json_that_may_be_left_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = plan_of(folder.path(), "[tables.t.columns]\nid = \"bigint\"\nx = \"json\"\n");
+    let made: Vec<String> = schema(&plan).into_iter().flat_map(|table| table.statements).collect();
+    assert!(made[0].contains("json_valid(coalesce(\"x\", 'null'))"), "{made:?}");
 }
