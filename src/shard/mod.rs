@@ -8,8 +8,8 @@ mod service;
 mod store;
 
 pub use message::{KINDS, Message, Phase, Snapshot};
-pub use run::{Seed, spawn};
-pub use service::Routes;
+pub use run::{Seed, Shard, spawn};
+pub use service::{Parts, Routes};
 pub use store::{Ask, STORE_LANE_MAX, StoreAnswers};
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! A shard's thread: it makes everything that it owns itself, and turns until it is drained.
 
-use super::service::{Parts, Routes, ShardService};
+use super::service::{Parts, ShardService};
 use super::{Ask, Message};
-use crate::api::Api;
 use crate::config::plan::{Access, Plan};
 use ringmill_http1::Limits;
-use ringmill_mesh::{Places, Port, Seat};
-use ringmill_reactor::{Fd, Reactor, SEED_BYTES, StartError, Uring, pin_to};
+use ringmill_mesh::{Places, Seat};
+use ringmill_reactor::{Driver, Fd, ListenerId, Reactor, SEED_BYTES, StartError, Uring, Wait, pin_to};
 use ringmill_serve::{
     BODIES_BYTES_MAX, Bounds, FILL_BYTES, INPUT_HOST_BYTES_MAX, OUTPUT_HOST_BYTES_MAX, Observe,
     SHARD_BYTES_MIN, Server,
@@ -18,28 +17,20 @@ use std::time::{Duration, Instant};
 
 /// All that a shard is given. It crosses to the shard's thread and becomes the shard there.
 pub struct Seed<A> {
-    /// The shard's number.
-    pub shard: usize,
-    /// The endpoint of the control plane, which follows the shards: their number.
-    pub control: usize,
+    /// What it is made of.
+    pub parts: Parts<A>,
     /// The CPU to run on; `None`: wherever the kernel likes.
     pub cpu: Option<usize>,
     /// Its place in the mesh.
     pub seat: Seat<Message>,
     /// Listening sockets, which the shard closes.
     pub listeners: Vec<Fd>,
-    /// What is served.
-    pub api: Arc<Api>,
-    /// What is counted.
-    pub routes: Routes,
-    /// The store.
-    pub store: A,
     /// Bounds and log settings.
     pub plan: Arc<Plan>,
     /// Places for connections, of all shards.
     pub places: Arc<Places>,
     /// For randomness: secret, and another one for each shard.
-    pub seed: [u8; SEED_BYTES],
+    pub random: [u8; SEED_BYTES],
 }
 
 type Driver = Uring<Port<Message>>;
@@ -54,18 +45,15 @@ pub fn spawn<A: Ask + Send + 'static>(
         if let Some(cpu) = seed.cpu {
             pin_to(cpu);
         }
-        match Uring::new(seed.seat.adopt(), seed.seed) {
+        match Uring::new(seed.seat.adopt(), seed.random) {
             Ok(driver) => {
-                let parts = Parts {
-                    shard: seed.shard,
-                    control: seed.control,
-                    api: seed.api,
-                    routes: seed.routes,
-                    store: seed.store,
-                    epoch: (Instant::now(), 0),
-                };
-                let bounds = bounds(&seed.plan, seed.control);
-                Some(run(driver, parts, &seed.plan, (bounds, seed.places), seed.listeners, started))
+                let mut shard = Shard::new(driver, seed.parts, &seed.plan, seed.places, &seed.listeners);
+                let _ = started.send(Ok(()));
+                drop(started);
+                while !shard.is_drained() {
+                    shard.turn();
+                }
+                Some(shard.end())
             }
             Err(error) => {
                 // Whoever waits has gone only if the process ends anyway.
@@ -76,33 +64,47 @@ pub fn spawn<A: Ask + Send + 'static>(
     })
 }
 
-fn run<A: Ask>(
-    driver: Driver,
-    mut parts: Parts<A>,
-    plan: &Plan,
-    (bounds, places): (Bounds, Arc<Places>),
-    listeners: Vec<Fd>,
-    started: SyncSender<Result<(), StartError>>,
-) -> usize {
-    let mut reactor = Reactor::new(driver);
-    parts.epoch.1 = reactor.now().monotonic_ns;
-    let routes = parts.routes.labels.len();
-    let service = ShardService::new(parts, plan);
-    let mut server = Server::new(bounds, places, routes, service);
-    let listeners: Vec<_> = listeners.into_iter().map(|fd| reactor.add_listener(fd)).collect();
-    let _ = started.send(Ok(()));
-    drop(started);
-    while !server.is_drained() {
-        reactor.turn(&mut server);
-        let unsent = server.unsent(&reactor);
+/// A shard, on the thread that turns it.
+pub struct Shard<D: Driver, A> {
+    reactor: Reactor<D>,
+    server: Server<ShardService<A>>,
+    listeners: Vec<ListenerId>,
+}
+
+impl<D: Driver<Message = Message>, A: Ask> Shard<D, A> {
+    /// It listens from its first turn on.
+    pub fn new(driver: D, parts: Parts<A>, plan: &Plan, places: Arc<Places>, listeners: &[Fd]) -> Shard<D, A> {
+        let mut reactor = Reactor::new(driver);
+        let bounds = bounds(plan, parts.control);
+        let routes = parts.routes.labels.len();
+        let service = ShardService::new(parts, (Instant::now(), reactor.now().monotonic_ns), plan);
+        let server = Server::new(bounds, places, routes, service);
+        let listeners = listeners.iter().map(|fd| reactor.add_listener(*fd)).collect();
+        Shard { reactor, server, listeners }
+    }
+
+    /// One turn.
+    pub fn turn(&mut self) {
+        let Shard { reactor, server, listeners } = self;
+        reactor.turn(server);
+        let unsent = server.unsent(reactor);
         server.service.settle(unsent);
         if server.service.closing.take().is_some() {
-            server.close_listeners(&mut reactor, &listeners);
+            server.close_listeners(reactor, listeners);
         }
     }
-    // What was posted in the last turn is announced before the ring goes.
-    ringmill_reactor::Driver::enter(reactor.driver(), ringmill_reactor::Wait::No, &mut Vec::new());
-    server.cut_off()
+
+    /// Whether it was told to drain and has.
+    pub fn is_drained(&self) -> bool {
+        self.server.is_drained()
+    }
+
+    /// Lets what was posted in the last turn leave; how many requests draining has cut off.
+    pub fn end(mut self) -> usize {
+        // What was posted in the last turn is announced before the ring goes.
+        self.reactor.driver().enter(Wait::No, &mut Vec::new());
+        self.server.cut_off()
+    }
 }
 
 fn ns(duration: Duration) -> u64 {

@@ -124,18 +124,23 @@ pub(super) struct ShardService<A> {
 /// The store hears of a shard's unsent output when it has changed by as much, bytes.
 const UNSENT_STEP: usize = 1024 * 1024;
 
-/// What a service is made of.
-pub(super) struct Parts<A> {
-    pub(super) shard: usize,
-    pub(super) control: usize,
-    pub(super) api: Arc<Api>,
-    pub(super) routes: Routes,
-    pub(super) store: A,
-    pub(super) epoch: (Instant, u64),
+/// What a shard's service is made of.
+pub struct Parts<A> {
+    /// The shard's number.
+    pub shard: usize,
+    /// The endpoint of the control plane, which follows the shards: their number.
+    pub control: usize,
+    /// What is served.
+    pub api: Arc<Api>,
+    /// What is counted.
+    pub routes: Routes,
+    /// The store.
+    pub store: A,
 }
 
 impl<A: Ask> ShardService<A> {
-    pub(super) fn new(parts: Parts<A>, plan: &Plan) -> ShardService<A> {
+    /// `epoch` is one instant on both clocks.
+    pub(super) fn new(parts: Parts<A>, epoch: (Instant, u64), plan: &Plan) -> ShardService<A> {
         ShardService {
             shard: parts.shard,
             control: parts.control,
@@ -147,7 +152,7 @@ impl<A: Ask> ShardService<A> {
             under_way: [0; STORE_UNDER_WAY_MAX.len()],
             is_any_full: false,
             scraped: Waiters::default(),
-            epoch: parts.epoch,
+            epoch,
             wait_timeout: plan.database.wait_timeout,
             access: plan.log.access,
             access_count: 0,

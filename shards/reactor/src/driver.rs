@@ -245,13 +245,25 @@ pub trait Peers {
 pub struct Doorbell {
     /// The core's ring: other cores post a completion there.
     pub ring: RawFd,
-    /// The core's eventfd: other threads write to it.
-    pub event: Arc<OwnedFd>,
+    /// For threads without a ring: the core's eventfd.
+    pub event: Arc<dyn Strike>,
+}
+
+/// What wakes a core from any thread.
+pub trait Strike: std::fmt::Debug + Send + Sync {
+    /// Wakes it. Never blocks.
+    fn strike(&self);
+}
+
+impl Strike for OwnedFd {
+    fn strike(&self) {
+        crate::syscalls::write_event(self);
+    }
 }
 
 impl Doorbell {
     /// Wakes the core from a thread without a ring. Never blocks.
     pub fn strike(&self) {
-        crate::syscalls::write_event(&self.event);
+        self.event.strike();
     }
 }

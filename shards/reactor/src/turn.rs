@@ -266,13 +266,18 @@ impl<D: Driver> Reactor<D> {
         self.timers.len()
     }
 
-    /// One turn.
-    pub fn turn<H: Handler<D>>(&mut self, handler: &mut H) {
-        let wait = if self.tasks.is_ready() || self.sockets.needs_flush() || self.driver.has_mail() {
+    /// How long the next turn may wait for something to do.
+    pub fn wait(&self) -> Wait {
+        if self.tasks.is_ready() || self.sockets.needs_flush() || self.driver.has_mail() {
             Wait::No
         } else {
             self.timers.next_deadline_ns().map_or(Wait::Forever, Wait::Until)
-        };
+        }
+    }
+
+    /// One turn.
+    pub fn turn<H: Handler<D>>(&mut self, handler: &mut H) {
+        let wait = self.wait();
         let mut completions = std::mem::take(&mut self.completions);
         self.driver.enter(wait, &mut completions);
         self.now = self.driver.now();
