@@ -160,13 +160,7 @@ fn start(plan: Arc<Plan>, host: Host, printer: Printer) -> Result<Running, Failu
     let mut threads = Vec::with_capacity(shards);
     for (shard, listeners) in listening.into_iter().enumerate() {
         let seed = Seed {
-            parts: Parts {
-                shard,
-                control,
-                api: api.clone(),
-                routes: routes.clone(),
-                store: store.handle(),
-            },
+            parts: Parts { shard, control, api: api.clone(), routes: routes.clone(), store: store.handle() },
             cpu: host.shard_cpus[shard],
             seat: mesh.seat(shard),
             listeners,

@@ -8,7 +8,7 @@ mod service;
 mod store;
 
 pub use message::{KINDS, Message, Phase, Snapshot};
-pub use run::{Seed, Shard, spawn};
+pub use run::{Census, Seed, Shard, spawn};
 pub use service::{Parts, Routes};
 pub use store::{Ask, STORE_LANE_MAX, StoreAnswers};
 

@@ -33,21 +33,20 @@ pub struct Seed<A> {
     pub random: [u8; SEED_BYTES],
 }
 
-type Driver = Uring<Port<Message>>;
-
 /// Starts a shard. `started` hears once whether it could. The thread's result is how many requests were cut off when it had
 /// drained, `None` if it could not start.
 pub fn spawn<A: Ask + Send + 'static>(
     seed: Seed<A>,
     started: SyncSender<Result<(), StartError>>,
 ) -> std::io::Result<JoinHandle<Option<usize>>> {
-    Builder::new().name(format!("shard-{}", seed.shard)).spawn(move || {
+    Builder::new().name(format!("shard-{}", seed.parts.shard)).spawn(move || {
         if let Some(cpu) = seed.cpu {
             pin_to(cpu);
         }
         match Uring::new(seed.seat.adopt(), seed.random) {
             Ok(driver) => {
-                let mut shard = Shard::new(driver, seed.parts, &seed.plan, seed.places, &seed.listeners);
+                let host = (&*seed.plan, seed.places);
+                let mut shard = Shard::new(driver, Instant::now(), seed.parts, host, &seed.listeners);
                 let _ = started.send(Ok(()));
                 drop(started);
                 while !shard.is_drained() {
@@ -64,6 +63,23 @@ pub fn spawn<A: Ask + Send + 'static>(
     })
 }
 
+/// What a shard holds: nothing of it once the last client has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// Sockets that are open or closing.
+    pub sockets: usize,
+    /// Timers that are set.
+    pub timers: usize,
+    /// Tasks that have not ended.
+    pub tasks: usize,
+    /// Of outputs, bytes.
+    pub unsent_bytes: usize,
+    /// Requests that wait for the store or for control.
+    pub waiting: usize,
+    /// Of connections.
+    pub server: ringmill_serve::Census,
+}
+
 /// A shard, on the thread that turns it.
 pub struct Shard<D: Driver, A> {
     reactor: Reactor<D>,
@@ -72,12 +88,18 @@ pub struct Shard<D: Driver, A> {
 }
 
 impl<D: Driver<Message = Message>, A: Ask> Shard<D, A> {
-    /// It listens from its first turn on.
-    pub fn new(driver: D, parts: Parts<A>, plan: &Plan, places: Arc<Places>, listeners: &[Fd]) -> Shard<D, A> {
+    /// It listens from its first turn on. `now` is what the standard library's clock says at what is the driver's now.
+    pub fn new(
+        driver: D,
+        now: Instant,
+        parts: Parts<A>,
+        (plan, places): (&Plan, Arc<Places>),
+        listeners: &[Fd],
+    ) -> Shard<D, A> {
         let mut reactor = Reactor::new(driver);
         let bounds = bounds(plan, parts.control);
         let routes = parts.routes.labels.len();
-        let service = ShardService::new(parts, (Instant::now(), reactor.now().monotonic_ns), plan);
+        let service = ShardService::new(parts, (now, reactor.now().monotonic_ns), plan);
         let server = Server::new(bounds, places, routes, service);
         let listeners = listeners.iter().map(|fd| reactor.add_listener(*fd)).collect();
         Shard { reactor, server, listeners }
@@ -91,6 +113,29 @@ impl<D: Driver<Message = Message>, A: Ask> Shard<D, A> {
         server.service.settle(unsent);
         if server.service.closing.take().is_some() {
             server.close_listeners(reactor, listeners);
+        }
+    }
+
+    /// The driver, for whoever turns several shards on one thread.
+    pub fn driver(&mut self) -> &mut D {
+        self.reactor.driver()
+    }
+
+    /// How long its next turn may wait for something to do.
+    pub fn wait(&self) -> Wait {
+        self.reactor.wait()
+    }
+
+    /// What it holds at this moment.
+    pub fn census(&self) -> Census {
+        let server = self.server.census();
+        Census {
+            sockets: self.reactor.sockets_count(),
+            timers: self.reactor.timers_count(),
+            tasks: self.reactor.tasks.alive(),
+            unsent_bytes: self.reactor.unsent_total(),
+            waiting: self.server.service.waiting(),
+            server,
         }
     }
 

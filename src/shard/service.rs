@@ -167,6 +167,11 @@ impl<A: Ask> ShardService<A> {
         }
     }
 
+    /// Requests that wait for the store or for control.
+    pub(super) fn waiting(&self) -> usize {
+        self.under_way.iter().sum::<usize>().max(self.stored.len()) + self.scraped.len()
+    }
+
     /// At the end of a turn: tells the store what became of large replies.
     pub(super) fn settle(&mut self, unsent_bytes: usize) {
         let unsent = unsent_bytes / UNSENT_STEP;

@@ -26,7 +26,8 @@ mod uring;
 
 pub use buffers::Lease;
 pub use driver::{
-    Completion, Direction, Doorbell, Driver, Errno, Fd, Kind, Mail, Now, Operation, Peers, Strike, Token, Wait,
+    Completion, Direction, Doorbell, Driver, Errno, Fd, Kind, Mail, Now, Operation, Peers, Strike, Token,
+    Wait,
 };
 pub use net::{ListenError, Listener, listen};
 pub use pin::{available_cpus, pin_to};

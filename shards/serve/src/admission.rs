@@ -66,6 +66,11 @@ pub(crate) struct Ahead<'a> {
 }
 
 impl Queues {
+    /// In all lanes.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
     /// For one call: a turn is for one request.
     pub(crate) fn ahead(&mut self) -> Ahead<'_> {
         let turn = std::mem::replace(&mut self.turn, Turn::Usual);

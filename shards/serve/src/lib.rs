@@ -29,5 +29,5 @@ pub use bounds::{
 pub use connection::CONNECTION_BYTES;
 pub use counters::{BUCKET_BOUNDS_NS, Counters, RouteId, STATUSES, UNMATCHED, status_index};
 pub use outbox::{Reply, Responder, Ticket};
-pub use server::{Core, Server};
+pub use server::{Census, Core, Server};
 pub use service::{Answered, Context, Observation, Outcome, Request, Service, Writer};

@@ -54,6 +54,27 @@ pub(crate) struct Connections {
     pub(crate) draining: Option<Draining>,
 }
 
+/// What the connections of a shard hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// How many there are.
+    pub connections: usize,
+    /// Of those, which are being turned away.
+    pub refused: usize,
+    /// The most requests that one has begun.
+    pub begun_most: usize,
+    /// The most bytes that one has received and not parsed.
+    pub input_most: usize,
+    /// Bytes of bodies being received.
+    pub bodies_bytes: usize,
+    /// Bytes of answers that wait for earlier ones.
+    pub ready_bytes: usize,
+    /// Bytes received and not parsed.
+    pub input_bytes: usize,
+    /// Connections that stand in a queue for room behind the service.
+    pub queued: usize,
+}
+
 /// HTTP on one shard.
 pub struct Server<S> {
     pub(crate) connections: Connections,
@@ -129,6 +150,22 @@ impl<S> Server<S> {
     /// Bytes of answers that the kernel has not taken, or that wait for earlier ones.
     pub fn unsent<D: Driver>(&self, reactor: &Reactor<D>) -> usize {
         reactor.unsent_total() + self.connections.ready_bytes.get()
+    }
+
+    /// What its connections hold at this moment.
+    pub fn census(&self) -> Census {
+        let connections = &self.connections;
+        let each = connections.table.iter().map(|(_, connection)| connection);
+        Census {
+            connections: connections.table.len(),
+            refused: connections.refused,
+            begun_most: each.clone().map(|connection| connection.begun.len()).max().unwrap_or(0),
+            input_most: each.map(|connection| connection.input.len()).max().unwrap_or(0),
+            bodies_bytes: connections.bodies_bytes.get(),
+            ready_bytes: connections.ready_bytes.get(),
+            input_bytes: connections.input_bytes.get(),
+            queued: connections.queues.count(),
+        }
     }
 
     /// Connections that are open.

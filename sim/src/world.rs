@@ -1,0 +1,422 @@
+//! One run: shards, clients, store and control on one thread, from one seed, with a verdict.
+
+use crate::client::{Around, Broken, Client, Counts};
+use crate::control::Control;
+use crate::driver::Simulated;
+use crate::faults::{Fault, Faults};
+use crate::kernel::{Event, Kernel, START_NS, Shared, Sizes};
+use crate::random::Random;
+use crate::store::{Store, THREADS};
+use crate::trace::Trace;
+use crate::truth::Truth;
+use ringmill::api::Api;
+use ringmill::config::Plan;
+use ringmill::shard::{Message, Parts, Routes, Shard};
+use ringmill_mesh::{Mesh, Places};
+use ringmill_serve::{INPUT_BYTES_PAUSE, READS_BEGUN_MAX};
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What is the same in every run.
+pub struct Product {
+    pub plan: Arc<Plan>,
+    pub api: Arc<Api>,
+    pub schema: String,
+}
+
+impl Product {
+    /// The product with the file of the simulation.
+    pub fn load() -> Result<Product, String> {
+        let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
+        std::fs::write(folder.path().join("ringmill.toml"), include_str!("api.toml"))
+            .map_err(|error| format!("{}: {error}", folder.path().display()))?;
+        let inputs = ringmill::config::Inputs {
+            config: None,
+            working_directory: folder.path(),
+            environment: Vec::new(),
+            sets: Vec::new(),
+            flags: Vec::new(),
+        };
+        let plan = ringmill::config::load(&inputs).map_err(|faults| format!("{faults:#?}"))?;
+        let empty = ringmill_sqlite::Schema::default();
+        let verified = ringmill::api::verify(&plan, &empty, ringmill::api::Depth::Faults)?;
+        if !verified.faults.is_empty() {
+            return Err(format!("{:#?}", verified.faults));
+        }
+        let statements = ringmill::api::migration(&plan, &empty).map_err(|faults| format!("{faults:#?}"))?;
+        Ok(Product { plan: plan.into(), api: verified.api.into(), schema: statements.join(";\n") })
+    }
+}
+
+/// A run, and what is left out of it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub seed: u64,
+    /// At most so many clients.
+    pub clients: usize,
+    /// At most so many requests of a connection.
+    pub requests: usize,
+    pub without: Vec<Fault>,
+    pub is_shown: bool,
+}
+
+impl Settings {
+    pub fn of(seed: u64) -> Settings {
+        Settings { seed, clients: usize::MAX, requests: usize::MAX, without: Vec::new(), is_shown: false }
+    }
+}
+
+/// A rule that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub rule: String,
+    pub words: String,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub failure: Option<Failure>,
+    pub hash: u64,
+    pub lines: u64,
+    pub fired: Vec<u64>,
+    pub counts: Counts,
+    pub turns: u64,
+    pub clients: usize,
+    pub requests_most: usize,
+}
+
+/// Whoever is not done by then is not done at all: every deadline of the product is far shorter.
+const PATIENCE_NS: u64 = 400_000_000_000;
+/// Faults end then, so that what is left comes to an end.
+const HELL_NS: u64 = 60_000_000_000;
+/// Events of one run. Beyond: something goes round and round.
+const EVENTS_MAX: u64 = 20_000_000;
+
+struct World {
+    kernel: Shared,
+    shards: Vec<Option<Shard<Simulated, Store>>>,
+    store: Store,
+    control: Control,
+    clients: Vec<Client>,
+    truth: Rc<RefCell<Truth>>,
+    places: Arc<Places>,
+    is_crowded: bool,
+    keys: u64,
+    turns: u64,
+}
+
+/// Runs one seed.
+pub fn run(product: &Product, settings: &Settings) -> Outcome {
+    let seed = settings.seed;
+    let mut random = Random::stream(seed, "world", 0);
+    let mut faults = Faults::draw(&mut random);
+    settings.without.iter().for_each(|fault| faults.leave_out(*fault));
+    let shards = random.within(1, 4) as usize;
+    let sizes = Sizes {
+        submissions: random.magnitude(2, 256) as usize,
+        completions: random.magnitude(4, 4096) as usize,
+        buffers: 1 << random.within(1, 6),
+    };
+    let clients_drawn = random.within(1, 16) as usize;
+    let requests_drawn = random.within(1, 40) as usize;
+    let places_drawn = if random.is(0.2) { random.within(1, 8) } else { 1000 } as usize;
+    let keys = random.within(1, 6);
+    let drains_amid = random.is(0.3).then(|| START_NS + random.magnitude(1_000_000, 20_000_000_000));
+    let clients = clients_drawn.min(settings.clients);
+    let requests_most = requests_drawn.min(settings.requests).max(1);
+    let trace = Trace::new(settings.is_shown);
+    let kernel = Kernel::new(shards, sizes, Random::stream(seed, "kernel", 0), faults, trace);
+    let places = Arc::new(Places::new(places_drawn));
+    let mesh = Mesh::<Message>::new(shards, 1 + THREADS);
+    let truth = Rc::new(RefCell::new(Truth::default()));
+    let store = Store::new(&kernel, &mesh, &truth, &product.schema);
+    let control = Control::new(&kernel, &mesh, seed);
+    let epoch = Instant::now();
+    store.set_epoch(epoch, START_NS);
+    let routes = Routes::new(&product.api, &product.plan);
+    let shards: Vec<_> = (0..shards)
+        .map(|shard| {
+            let driver = Simulated::new(&kernel, shard, mesh.seat(shard).adopt());
+            let parts = Parts {
+                shard,
+                control: mesh.cores(),
+                api: product.api.clone(),
+                routes: routes.clone(),
+                store: store.clone(),
+            };
+            let listener = kernel.borrow().listener_fd(shard);
+            let host = (&*product.plan, places.clone());
+            Some(Shard::new(driver, epoch, parts, host, &[listener]))
+        })
+        .collect();
+    let all = (0..clients)
+        .map(|index| {
+            let connections = random.within(1, 4) as usize;
+            Client::new(index, seed, connections, requests_most)
+        })
+        .collect();
+    let is_crowded = places_drawn < 1000;
+    let mut world =
+        World { kernel, shards, store, control, clients: all, truth, places, is_crowded, keys, turns: 0 };
+    let failure = match catch_unwind(AssertUnwindSafe(|| world.go(drains_amid))) {
+        Ok(Ok(())) => None,
+        Ok(Err((rule, words))) => Some(Failure { rule: rule.to_owned(), words }),
+        Err(panic) => {
+            let words = panic.downcast_ref::<String>().cloned();
+            let words = words.or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned()));
+            Some(Failure { rule: "panic".to_owned(), words: words.unwrap_or_default() })
+        }
+    };
+    world.outcome(failure, clients, requests_most)
+}
+
+/// The most timers that a shard may have set.
+fn server_timers(census: &ringmill::shard::Census) -> usize {
+    census.server.connections + 4
+}
+
+impl World {
+    fn go(&mut self, drains_amid: Option<u64>) -> Result<(), Broken> {
+        {
+            let mut kernel = self.kernel.borrow_mut();
+            for shard in 0..self.shards.len() {
+                kernel.after(0, Event::Enter(shard));
+            }
+            for client in 0..self.clients.len() {
+                let delay = kernel.random.magnitude(1_000, 50_000_000);
+                kernel.after(delay, Event::Client(client));
+            }
+            kernel.after(5_000_000, Event::Control);
+        }
+        if let Some(at_ns) = drains_amid {
+            self.control.drain_at(at_ns);
+        }
+        // Clients come and go.
+        self.until(HELL_NS, |world| world.clients.iter().all(|client| client.is_done))?;
+        self.kernel.borrow_mut().faults.end();
+        self.until(PATIENCE_NS, |world| world.clients.iter().all(|client| client.is_done))?;
+        if let Some(client) = self.clients.iter().find(|client| !client.is_done) {
+            return Err((
+                "unanswered",
+                format!("after {} s: {}", PATIENCE_NS / 1_000_000_000, client.state()),
+            ));
+        }
+        // Everything comes back.
+        self.until(PATIENCE_NS, |world| world.is_at_rest().is_ok())?;
+        self.is_at_rest().map_err(|words| ("not-given-back", words))?;
+        if drains_amid.is_none() {
+            let now_ns = self.kernel.borrow().now_ns;
+            self.control.drain_at(now_ns);
+        }
+        self.until(PATIENCE_NS, |world| world.shards.iter().all(Option::is_none))?;
+        if self.shards.iter().any(Option::is_some) {
+            return Err(("never-drained", format!("drain_timeout was {} ns", self.control.drain_ns())));
+        }
+        self.until(PATIENCE_NS, |world| world.control.owed == 0)?;
+        if self.control.owed > 0 {
+            return Err(("message-lost", format!("control waits for {} answers", self.control.owed)));
+        }
+        if let Some(value) = self.truth.borrow().refused_and_done() {
+            return Err(("refused-and-done", format!("{value} was answered 503 and is written")));
+        }
+        Ok(())
+    }
+
+    /// Until `is_done`, or for so long.
+    fn until(&mut self, ns: u64, is_done: impl Fn(&World) -> bool) -> Result<(), Broken> {
+        let deadline_ns = self.kernel.borrow().now_ns + ns;
+        for _ in 0..EVENTS_MAX {
+            if is_done(self) {
+                return Ok(());
+            }
+            let event = {
+                let mut kernel = self.kernel.borrow_mut();
+                if kernel.now_ns > deadline_ns {
+                    return Ok(());
+                }
+                kernel.next_event()
+            };
+            let Some(event) = event else { return Ok(()) };
+            self.act(event)?;
+        }
+        Err(("round-and-round", format!("{EVENTS_MAX} events")))
+    }
+
+    fn act(&mut self, event: Event) -> Result<(), Broken> {
+        match event {
+            Event::Enter(shard) => self.enter(shard),
+            Event::Turn(shard, turn) => self.turn(shard, turn)?,
+            Event::Ring(shard) => self.kernel.borrow_mut().wake(shard),
+            Event::Store(number) => self.store.act(number),
+            Event::Control => self.control.act(),
+            Event::Client(client) => {
+                let mut kernel = self.kernel.borrow_mut();
+                let now_ns = kernel.now_ns;
+                let mut around = Around {
+                    kernel: &mut kernel,
+                    truth: &mut self.truth.borrow_mut(),
+                    shards: self.shards.len(),
+                    is_draining: self.control.is_draining,
+                    is_cut_off: self.control.is_cut_off(now_ns),
+                    is_crowded: self.is_crowded,
+                    keys: self.keys,
+                };
+                self.clients[client].act(&mut around)?;
+            }
+            other => {
+                let shared = self.kernel.clone();
+                shared.borrow_mut().act(other, &self.kernel);
+            }
+        }
+        if self.control.take_woken() {
+            let mut kernel = self.kernel.borrow_mut();
+            let delay = kernel.random.magnitude(1_000, 1_000_000);
+            kernel.after(delay, Event::Control);
+        }
+        match self.kernel.borrow_mut().broken.pop() {
+            Some(words) => Err(("contract", words)),
+            None => Ok(()),
+        }
+    }
+
+    /// A shard goes into the kernel: what it queued starts, and it may wait.
+    fn enter(&mut self, index: usize) {
+        let Some(shard) = &mut self.shards[index] else { return };
+        shard.driver().go_in();
+        let wait = shard.wait();
+        let has_completions = self.kernel.borrow().has_completions(index);
+        let sleeps = wait != ringmill_reactor::Wait::No && !has_completions && shard.driver().fall_asleep();
+        let mut kernel = self.kernel.borrow_mut();
+        let ring = &mut kernel.rings[index];
+        ring.turn += 1;
+        let turn = ring.turn;
+        if !sleeps {
+            let delay = kernel.random.within(100, 2_000);
+            kernel.after(delay, Event::Turn(index, turn));
+            return;
+        }
+        ring.is_asleep = true;
+        if kernel.happens(Fault::WakesForNothing) {
+            let delay = kernel.random.magnitude(1_000, 10_000_000);
+            kernel.after(delay, Event::Turn(index, turn));
+        } else if let ringmill_reactor::Wait::Until(at_ns) = wait {
+            let late = match kernel.happens(Fault::LateTimer) {
+                true => kernel.random.magnitude(1_000_000, 300_000_000),
+                false => kernel.random.within(0, 60_000),
+            };
+            kernel.at(at_ns + late, Event::Turn(index, turn));
+        }
+    }
+
+    fn turn(&mut self, index: usize, turn: u64) -> Result<(), Broken> {
+        let Some(shard) = &mut self.shards[index] else { return Ok(()) };
+        let end_ns = {
+            let mut kernel = self.kernel.borrow_mut();
+            if kernel.rings[index].turn != turn {
+                return Ok(());
+            }
+            let work = match kernel.happens(Fault::Stall) {
+                true => kernel.random.magnitude(100_000_000, 3_000_000_000),
+                false => kernel.random.magnitude(1_000, 200_000),
+            };
+            let is_mail_late = kernel.happens(Fault::LateMail);
+            let end_ns = kernel.now_ns + work;
+            let ring = &mut kernel.rings[index];
+            ring.is_asleep = false;
+            ring.is_waking = false;
+            ring.is_mail_late = is_mail_late;
+            ring.turn_end_ns = end_ns;
+            end_ns
+        };
+        shard.turn();
+        self.turns += 1;
+        let is_drained = shard.is_drained();
+        let census = shard.census();
+        let is_too_much = census.server.begun_most > READS_BEGUN_MAX
+            || census.server.input_most > INPUT_BYTES_PAUSE + 2 * 4096 * 64
+            // One of each connection; and of draining, of the listeners' grace, of the queues, of an accept that failed.
+            || census.timers > server_timers(&census)
+            || self.places.taken() > self.places.most();
+        if is_too_much {
+            return Err(("bound", format!("shard {index} holds {census:?}")));
+        }
+        self.kernel.borrow_mut().look_at_bells();
+        if is_drained {
+            if let Some(shard) = self.shards[index].take() {
+                shard.end();
+            }
+        } else {
+            self.kernel.borrow_mut().at(end_ns, Event::Enter(index));
+        }
+        Ok(())
+    }
+
+    /// Whether all that was taken was given back; else what was not.
+    fn is_at_rest(&self) -> Result<(), String> {
+        let kernel = self.kernel.borrow();
+        for (index, shard) in self.shards.iter().enumerate() {
+            let Some(shard) = shard else { continue };
+            let census = shard.census();
+            let server = &census.server;
+            let is_empty = census.sockets == 0
+                && census.timers == 0
+                && census.tasks == 0
+                && census.unsent_bytes == 0
+                && census.waiting == 0
+                && server.connections == 0
+                && server.refused == 0
+                && server.bodies_bytes == 0
+                && server.ready_bytes == 0
+                && server.input_bytes == 0;
+            if !is_empty {
+                return Err(format!("shard {index} still holds {census:?}"));
+            }
+            if kernel.buffers_free(index) != kernel.rings[index].buffers {
+                let (free, all) = (kernel.buffers_free(index), kernel.rings[index].buffers);
+                return Err(format!("shard {index} has {free} of {all} buffers"));
+            }
+        }
+        if self.places.taken() > 0 {
+            return Err(format!("{} places are taken", self.places.taken()));
+        }
+        if kernel.descriptors() > 0 {
+            return Err(format!("{} descriptors are open", kernel.descriptors()));
+        }
+        if self.store.waiting() > 0 {
+            return Err(format!("{} jobs wait", self.store.waiting()));
+        }
+        Ok(())
+    }
+
+    fn outcome(self, failure: Option<Failure>, clients: usize, requests_most: usize) -> Outcome {
+        let mut counts = Counts::default();
+        for client in &self.clients {
+            let of = &client.counts;
+            counts.requests.resize(of.requests.len(), 0);
+            counts.requests.iter_mut().zip(&of.requests).for_each(|(sum, one)| *sum += one);
+            counts.connections += of.connections;
+            counts.refused += of.refused;
+            counts.unavailable += of.unavailable;
+        }
+        let turns = self.turns;
+        let kernel = self.kernel.clone();
+        drop(self);
+        let left = kernel.borrow_mut().take_all();
+        drop(left);
+        let kernel = kernel.borrow();
+        Outcome {
+            failure,
+            hash: kernel.trace.hash(),
+            lines: kernel.trace.lines(),
+            fired: kernel.faults.fired.clone(),
+            counts,
+            turns,
+            clients,
+            requests_most,
+        }
+    }
+}
