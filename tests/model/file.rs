@@ -1,7 +1,7 @@
 //! Drawn files: tables with columns, rules, keys, references and replies, as the model has them and as TOML.
 
 use crate::column::{add_rules, toml_string};
-use crate::value::{Decimal, Input, KEY_KINDS, KINDS, Kind};
+use crate::value::{Cell, Decimal, Input, KEY_KINDS, KINDS, Kind};
 use proptest::prelude::*;
 use std::fmt::Write;
 
@@ -288,6 +288,16 @@ fn settle(table: &mut Table, draw: &TableDraw) {
     for (at, (column, draw)) in table.columns.iter_mut().zip(&draw.columns).enumerate() {
         if column.generated.is_none() && column.reference.is_none() {
             add_rules(column, draw[5], draw[6]);
+        }
+        // Texts that no path leads to are a fault of the file.
+        let is_reachable = |choice: &Input| !matches!(&choice.outcome, Ok(Cell::Text(text)) if matches!(text.as_str(), "" | "." | ".."));
+        if key.contains(&at)
+            && let Some(choices) = &mut column.choices
+        {
+            choices.retain(is_reachable);
+            if choices.is_empty() {
+                column.choices = None;
+            }
         }
         if column.generated.is_none() && draw[7] % 5 == 4 && column.reference.is_none() {
             let choices = column.choices.as_ref();
