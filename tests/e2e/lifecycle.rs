@@ -230,7 +230,8 @@ fn after_drain_delay_it_drains() {
 /// strace(1) makes system calls of the product fail, or late, from the given one of a thread on.
 fn injected(what: &str) -> Server {
     let inject = format!("inject=io_uring_enter:{what}");
-    let strace = ["strace", "-f", "-q", "-e", "trace=io_uring_enter", "-e", &inject, "-o", "/dev/null"];
+    // -D: the server stays the direct child, and is what a test ends.
+    let strace = ["strace", "-D", "-f", "-q", "-e", "trace=io_uring_enter", "-e", &inject, "-o", "/dev/null"];
     Setup::shards(1).under(&strace).start()
 }
 
