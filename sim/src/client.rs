@@ -1,10 +1,10 @@
 //! Clients: each makes a few connections, one after the other, with a manner of its own, and looks hard at what it gets.
 
 use crate::answer::{self, Answer};
-use crate::faults::Fault;
-use crate::kernel::{Event, Kernel};
-use crate::random::Random;
 use crate::truth::Truth;
+use ringmill_sim_kernel::faults::Fault;
+use ringmill_sim_kernel::kernel::{Event, Kernel};
+use ringmill_sim_kernel::random::Random;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
 

@@ -1,9 +1,9 @@
 //! The control plane's part: it asks shards for counts, answers scrapes, and has them drain.
 
-use crate::kernel::{Event, Shared};
-use crate::random::Random;
 use ringmill::shard::{Message, Phase};
 use ringmill_mesh::{Guest, Mesh, Waker};
+use ringmill_sim_kernel::kernel::{Event, Shared};
+use ringmill_sim_kernel::random::Random;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 

@@ -3,9 +3,9 @@
 mod report;
 
 use clap::Parser;
-use ringmill_sim::faults::Fault;
 use ringmill_sim::shrink;
 use ringmill_sim::world::{self, Product, Settings};
+use ringmill_sim_kernel::faults::Fault;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 

@@ -1,9 +1,9 @@
 //! What is printed of runs.
 
 use ringmill_sim::client::REQUESTS;
-use ringmill_sim::faults::Fault;
 use ringmill_sim::shrink::Smaller;
 use ringmill_sim::world::{Failure, Outcome, Settings};
+use ringmill_sim_kernel::faults::Fault;
 use std::time::Duration;
 
 /// Many runs.

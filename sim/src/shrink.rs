@@ -1,7 +1,7 @@
 //! A smaller run that breaks the same rule: fewer clients, fewer requests, fewer faults.
 
-use crate::faults::Fault;
 use crate::world::{self, Failure, Outcome, Product, Settings};
+use ringmill_sim_kernel::faults::Fault;
 
 /// What shrinking came to.
 pub struct Smaller {

@@ -1,10 +1,10 @@
 //! A store with the interface of the SQLite handle: real SQL on a database in memory, at instants that the seed draws.
 
-use crate::faults::Fault;
-use crate::kernel::{Event, Shared};
 use crate::truth::Truth;
 use ringmill::shard::{Ask, Message, StoreAnswers};
 use ringmill_mesh::{Mesh, Waker};
+use ringmill_sim_kernel::faults::Fault;
+use ringmill_sim_kernel::kernel::{Event, Shared};
 use ringmill_sqlite::{Answers, Class, Error, Job, Reply, Rows, Ticket, Value};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};

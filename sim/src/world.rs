@@ -2,18 +2,18 @@
 
 use crate::client::{Around, Broken, Client, Counts};
 use crate::control::Control;
-use crate::driver::Simulated;
-use crate::faults::{Fault, Faults};
-use crate::kernel::{Event, Kernel, START_NS, Shared, Sizes};
-use crate::random::Random;
 use crate::store::{Store, THREADS};
-use crate::trace::Trace;
 use crate::truth::Truth;
 use ringmill::api::Api;
 use ringmill::config::Plan;
 use ringmill::shard::{Message, Parts, Routes, Shard};
-use ringmill_mesh::{Mesh, Places};
+use ringmill_mesh::{Mesh, Places, Port};
 use ringmill_serve::{INPUT_BYTES_PAUSE, READS_BEGUN_MAX};
+use ringmill_sim_kernel::driver::Simulated;
+use ringmill_sim_kernel::faults::{Fault, Faults};
+use ringmill_sim_kernel::kernel::{Event, Kernel, START_NS, Shared, Sizes};
+use ringmill_sim_kernel::random::Random;
+use ringmill_sim_kernel::trace::Trace;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -98,7 +98,7 @@ const EVENTS_MAX: u64 = 20_000_000;
 
 struct World {
     kernel: Shared,
-    shards: Vec<Option<Shard<Simulated, Store>>>,
+    shards: Vec<Option<Shard<Simulated<Port<Message>>, Store>>>,
     store: Store,
     control: Control,
     clients: Vec<Client>,

@@ -1,9 +1,9 @@
-//! A shard's driver on the simulated kernel. Messages go through the product's own mesh.
+//! A shard's driver on the simulated kernel. Messages go through the peers that it is given, as with the real driver: in
+//! runs of the whole server the product's own mesh.
 
 use crate::faults::Fault;
-use crate::kernel::{Event, Lease, START_UNIX_US, Shared};
-use ringmill::shard::Message;
-use ringmill_mesh::Port;
+use crate::kernel::{Event, START_UNIX_US, Shared};
+use crate::lease::Lease;
 use ringmill_reactor::bounds::COMPLETIONS_PER_TURN;
 use ringmill_reactor::{
     Completion, Direction, Doorbell, Driver, Fd, Mail, Now, Operation, Peers, Token, Wait,
@@ -13,17 +13,17 @@ use std::net::SocketAddr;
 /// How often ringing another core's bell fails. No fault of its own: cores write to each other seldom so far.
 const BELL_FAILS: f64 = 0.3;
 
-pub struct Simulated {
+pub struct Simulated<P> {
     kernel: Shared,
     shard: usize,
-    port: Port<Message>,
+    port: P,
     left_over: bool,
     /// As the simulated kernel numbers them: a ring's descriptor is its shard.
     is_asleep: bool,
 }
 
-impl Simulated {
-    pub fn new(kernel: &Shared, shard: usize, mut port: Port<Message>) -> Simulated {
+impl<P: Peers> Simulated<P> {
+    pub fn new(kernel: &Shared, shard: usize, mut port: P) -> Simulated<P> {
         let bell = kernel.borrow().bells[shard].clone();
         port.announce(Doorbell { ring: shard as i32, event: bell });
         Simulated { kernel: kernel.clone(), shard, port, left_over: false, is_asleep: false }
@@ -53,9 +53,9 @@ impl Simulated {
     }
 }
 
-impl Driver for Simulated {
+impl<P: Peers> Driver for Simulated<P> {
     type Buffer = Lease;
-    type Message = Message;
+    type Message = P::Message;
 
     fn now(&mut self) -> Now {
         let mut kernel = self.kernel.borrow_mut();
@@ -120,25 +120,25 @@ impl Driver for Simulated {
         self.kernel.borrow_mut().accept_now(self.shard)
     }
 
-    fn request(&mut self, target: usize, message: Message) -> Result<(), Message> {
+    fn request(&mut self, target: usize, message: P::Message) -> Result<(), P::Message> {
         if self.kernel.borrow_mut().happens(Fault::InboxFull) {
             return Err(message);
         }
         self.port.request(target, message)
     }
 
-    fn post(&mut self, target: usize, message: Message) -> Result<(), Message> {
+    fn post(&mut self, target: usize, message: P::Message) -> Result<(), P::Message> {
         if self.kernel.borrow_mut().happens(Fault::InboxFull) {
             return Err(message);
         }
         self.port.post(target, message)
     }
 
-    fn answer(&mut self, target: usize, message: Message) {
+    fn answer(&mut self, target: usize, message: P::Message) {
         self.port.answer(target, message);
     }
 
-    fn pop(&mut self) -> Option<Mail<Message>> {
+    fn pop(&mut self) -> Option<Mail<P::Message>> {
         if self.kernel.borrow().rings[self.shard].is_mail_late {
             return None;
         }
