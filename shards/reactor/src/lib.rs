@@ -7,13 +7,11 @@
 //! nothing asks for the time, and wakers only push onto the queue of the shard that made them.
 //!
 //! Reading order: [`bounds`], the seam in `driver`, then `turn` (the loop), `sockets`, `timers`, `tasks`; last the real
-//! driver: `uring`, `ring`, `buffers`, `syscalls`. The feature `memory` has a second driver, for tests.
+//! driver: `uring`, `ring`, `buffers`, `syscalls`. A second driver, on a simulated kernel, is the crate `ringmill-sim-kernel`.
 
 pub mod bounds;
 mod buffers;
 mod driver;
-#[cfg(feature = "memory")]
-pub mod memory;
 mod net;
 mod pin;
 mod ring;

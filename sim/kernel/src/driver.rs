@@ -2,7 +2,7 @@
 //! runs of the whole server the product's own mesh.
 
 use crate::faults::Fault;
-use crate::kernel::{Event, START_UNIX_US, Shared};
+use crate::kernel::{Event, Pace, START_UNIX_US, Shared};
 use crate::lease::Lease;
 use ringmill_reactor::bounds::COMPLETIONS_PER_TURN;
 use ringmill_reactor::{
@@ -37,7 +37,7 @@ impl<P: Peers> Simulated<P> {
                 drop(kernel);
                 self.port.strike(core);
             } else {
-                let delay = kernel.random.within(200, 20_000);
+                let delay = kernel.pause(200, 20_000);
                 kernel.after(delay, Event::Ring(ring as usize));
             }
         }
@@ -88,6 +88,9 @@ impl<P: Peers> Driver for Simulated<P> {
         }
         self.go_in();
         let mut kernel = self.kernel.borrow_mut();
+        if kernel.pace == Pace::AtOnce {
+            kernel.catch_up(&self.kernel);
+        }
         kernel.rings[self.shard].asked_start = false;
         self.left_over = kernel.reap(self.shard, COMPLETIONS_PER_TURN, completions);
     }

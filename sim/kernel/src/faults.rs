@@ -97,6 +97,16 @@ impl Faults {
         Faults { shares, fired: vec![0; Fault::ALL.len()], is_over: false }
     }
 
+    /// Nothing goes wrong.
+    pub fn none() -> Faults {
+        Faults { shares: vec![0.0; Fault::ALL.len()], fired: vec![0; Fault::ALL.len()], is_over: false }
+    }
+
+    /// Has one happen whenever it can.
+    pub fn always(&mut self, fault: Fault) {
+        self.shares[fault as usize] = 1.0;
+    }
+
     /// Has one never happen.
     pub fn leave_out(&mut self, fault: Fault) {
         self.shares[fault as usize] = 0.0;

@@ -42,6 +42,8 @@ pub enum Event {
     Receive(i32),
     /// The send of a socket takes bytes.
     Send(i32),
+    /// The handshake of a connection ends.
+    Handshake(i32),
     /// The accept of a shard's listener looks for connections.
     Accept(usize),
     /// A completion that was drawn before arrives.
@@ -66,6 +68,15 @@ pub struct Sizes {
     pub buffers: usize,
 }
 
+/// When things happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// After pauses that are drawn.
+    Drawn,
+    /// In the turn in which they begin.
+    AtOnce,
+}
+
 /// The kernel of all cores.
 pub struct Kernel {
     pub now_ns: u64,
@@ -75,6 +86,10 @@ pub struct Kernel {
     pub faults: Faults,
     pub rings: Vec<Ring>,
     pub(crate) sizes: Sizes,
+    pub(crate) pace: Pace,
+    /// Bytes that a receive brings and that a send takes at most.
+    pub(crate) receive_bytes_max: usize,
+    pub(crate) send_bytes_max: usize,
     pub sockets: BTreeMap<i32, Socket>,
     pub(crate) next_fd: i32,
     pub(crate) posts: BTreeMap<u64, Completion<Lease>>,
@@ -119,6 +134,9 @@ impl Kernel {
             faults,
             rings: (0..shards).map(ring).collect(),
             sizes,
+            pace: Pace::Drawn,
+            receive_bytes_max: BUFFER_BYTES,
+            send_bytes_max: usize::MAX,
             sockets: BTreeMap::new(),
             next_fd: 100,
             posts: BTreeMap::new(),
@@ -142,7 +160,7 @@ impl Kernel {
     /// The next event; time goes on to its instant.
     pub fn next_event(&mut self) -> Option<Event> {
         let ((at_ns, _), event) = self.queue.pop_first()?;
-        self.now_ns = at_ns;
+        self.now_ns = self.now_ns.max(at_ns);
         Some(event)
     }
 
@@ -158,8 +176,32 @@ impl Kernel {
 
     pub(crate) fn delay(&mut self) -> u64 {
         match self.happens(Fault::LateCompletion) {
-            true => self.random.magnitude(1_000, 50_000_000),
-            false => self.random.within(100, 5_000),
+            true => self.pause_of_any_size(1_000, 50_000_000),
+            false => self.pause(100, 5_000),
+        }
+    }
+
+    /// Nanoseconds from `least` to `most`; none when everything happens at once.
+    pub(crate) fn pause(&mut self, least: u64, most: u64) -> u64 {
+        match self.pace {
+            Pace::Drawn => self.random.within(least, most),
+            Pace::AtOnce => 0,
+        }
+    }
+
+    /// The same, short ones as often as long ones.
+    pub(crate) fn pause_of_any_size(&mut self, least: u64, most: u64) -> u64 {
+        match self.pace {
+            Pace::Drawn => self.random.magnitude(least, most),
+            Pace::AtOnce => 0,
+        }
+    }
+
+    /// Has everything happen that is due now.
+    pub(crate) fn catch_up(&mut self, shared: &Shared) {
+        while self.queue.first_key_value().is_some_and(|((at_ns, _), _)| *at_ns <= self.now_ns) {
+            let Some(event) = self.next_event() else { return };
+            self.act(event, shared);
         }
     }
 
@@ -168,6 +210,7 @@ impl Kernel {
         match event {
             Event::Receive(fd) => self.receive(fd, shared),
             Event::Send(fd) => self.send(fd),
+            Event::Handshake(fd) => self.end_handshake(fd),
             Event::Accept(shard) => self.accept(shard),
             Event::Arrive(fd) => self.arrive(fd),
             Event::Post(shard, number) => {
@@ -183,7 +226,7 @@ impl Kernel {
     pub fn look_at_bells(&mut self) {
         for shard in 0..self.bells.len() {
             if self.bells[shard].take() {
-                let delay = self.random.within(500, 50_000);
+                let delay = self.pause(500, 50_000);
                 self.after(delay, Event::Ring(shard));
             }
         }

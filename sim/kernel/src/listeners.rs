@@ -3,7 +3,7 @@
 use crate::faults::Fault;
 use crate::kernel::{CANCELED, Event, Kernel, TOO_MANY_FILES};
 use crate::sockets::Socket;
-use ringmill_reactor::{Completion, Fd, Token};
+use ringmill_reactor::{Completion, Errno, Fd, Token};
 use std::collections::VecDeque;
 
 #[derive(Debug, Default)]
@@ -15,28 +15,54 @@ pub(crate) struct Listener {
     pub(crate) is_closed: bool,
     pub(crate) backlog: VecDeque<i32>,
     pub(crate) is_queued: bool,
+    /// The next accept fails for this.
+    pub(crate) failure: Option<Errno>,
     /// When its last completion arrives: the next ones come after it.
     pub(crate) post_ns: u64,
 }
 
 impl Kernel {
-    /// A connection from a client: waits to be accepted by this shard. `None`: nobody listens there any more.
+    /// A client begins a handshake with this shard. `None`: nobody takes new ones there any more.
     pub fn connect(&mut self, shard: usize, client: usize, window: usize) -> Option<i32> {
         let listener = &mut self.rings[shard].listener;
         if listener.is_closed || listener.is_refusing {
             return None;
         }
+        let fd = self.begin_handshake(shard, client, window);
+        let delay = self.pause_of_any_size(1_000, 2_000_000);
+        self.after(delay, Event::Handshake(fd));
+        Some(fd)
+    }
+
+    pub(crate) fn begin_handshake(&mut self, shard: usize, client: usize, window: usize) -> i32 {
         let fd = self.next_fd;
         self.next_fd += 1;
-        listener.backlog.push_back(fd);
         self.sockets.insert(fd, Socket { shard, client, window, ..Socket::default() });
-        self.queue_accept(shard);
-        Some(fd)
+        fd
+    }
+
+    /// It waits to be accepted from now on, also if no further handshakes begin; if nobody listens any more, it is reset.
+    pub(crate) fn end_handshake(&mut self, fd: i32) {
+        let Some(socket) = self.sockets.get(&fd) else { return };
+        let (shard, is_over) = (socket.shard, socket.is_reset);
+        let listener = &mut self.rings[shard].listener;
+        if !listener.is_closed {
+            listener.backlog.push_back(fd);
+            self.queue_accept(shard);
+            return;
+        }
+        if !is_over {
+            self.reset(fd);
+        }
+        if let Some(socket) = self.sockets.get_mut(&fd) {
+            socket.is_closed = true;
+        }
     }
 
     pub(crate) fn queue_accept(&mut self, shard: usize) {
         let listener = &mut self.rings[shard].listener;
-        let is_wanted = listener.armed.is_some() && (listener.is_cancelled || !listener.backlog.is_empty());
+        let is_wanted = listener.armed.is_some()
+            && (listener.is_cancelled || listener.failure.is_some() || !listener.backlog.is_empty());
         if is_wanted && !std::mem::replace(&mut listener.is_queued, true) {
             let delay = self.delay();
             self.after(delay, Event::Accept(shard));
@@ -61,6 +87,10 @@ impl Kernel {
         };
         if self.rings[shard].listener.is_cancelled {
             end(self, Err(CANCELED));
+            return;
+        }
+        if let Some(errno) = self.rings[shard].listener.failure.take() {
+            end(self, Err(errno));
             return;
         }
         if self.rings[shard].listener.backlog.is_empty() {

@@ -26,6 +26,11 @@ pub struct Ring {
     /// When the turn under way ends, and whether its start was asked for.
     pub turn_end_ns: u64,
     pub asked_start: bool,
+    /// Completions that it found when it last came out of the kernel.
+    pub(crate) reaped: usize,
+    /// Sends that were submitted, and receives that were cancelled.
+    pub(crate) sends: u64,
+    pub(crate) receives_cancelled: u64,
     /// Messages are not seen in this turn.
     pub is_mail_late: bool,
 }
@@ -41,12 +46,12 @@ impl Kernel {
         let delay = self.delay();
         let mut at_ns = self.now_ns + delay;
         if let Some(socket) = self.sockets.get_mut(&fd) {
-            at_ns = at_ns.max(socket.receive_post_ns + 1);
+            at_ns = at_ns.max(socket.receive_post_ns);
             socket.receive_post_ns = at_ns;
         }
         if matches!(completion, Completion::Accepted { .. }) {
             let listener = &mut self.rings[shard].listener;
-            at_ns = at_ns.max(listener.post_ns + 1);
+            at_ns = at_ns.max(listener.post_ns);
             listener.post_ns = at_ns;
         }
         self.sequence += 1;
@@ -71,7 +76,7 @@ impl Kernel {
         if ring.is_asleep && !std::mem::replace(&mut ring.is_waking, true) {
             ring.turn += 1;
             let turn = ring.turn;
-            let delay = self.random.within(200, 20_000);
+            let delay = self.pause(200, 20_000);
             self.after(delay, Event::Turn(shard, turn));
         }
     }
@@ -92,7 +97,10 @@ impl Kernel {
                 u64::from(self.rings[shard].submissions.len() >= self.sizes.submissions);
             self.start_all(shard);
         }
-        self.rings[shard].submissions.push((token, operation));
+        let ring = &mut self.rings[shard];
+        ring.sends += u64::from(matches!(operation, Operation::Send { .. }));
+        ring.receives_cancelled += u64::from(matches!(operation, Operation::Cancel { kind: Kind::Receive }));
+        ring.submissions.push((token, operation));
     }
 
     /// Starts everything that a shard has queued.
@@ -191,6 +199,7 @@ impl Kernel {
         let ring = &mut self.rings[shard];
         let count = ring.completions.len().min(most);
         completions.extend(ring.completions.drain(..count));
+        ring.reaped = count;
         !ring.completions.is_empty()
     }
 

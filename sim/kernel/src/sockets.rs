@@ -1,7 +1,7 @@
 //! Connections: what a client writes travels, arrives and is received; what the server sends waits to be read.
 
 use crate::faults::Fault;
-use crate::kernel::{BUFFER_BYTES, CANCELED, Event, Kernel, NO_BUFFERS, PIPE, RESET, Shared};
+use crate::kernel::{BUFFER_BYTES, CANCELED, Event, Kernel, NO_BUFFERS, PIPE, Pace, RESET, Shared};
 use crate::lease::Lease;
 use ringmill_reactor::{Completion, Direction, Errno, Fd, Token};
 use std::collections::VecDeque;
@@ -57,7 +57,7 @@ impl Kernel {
     pub fn client_acted(&mut self, fd: i32) {
         let Some(socket) = self.sockets.get_mut(&fd) else { return };
         if !std::mem::replace(&mut socket.is_arrive_queued, true) {
-            let delay = self.random.magnitude(500, 200_000);
+            let delay = self.pause_of_any_size(500, 200_000);
             self.after(delay, Event::Arrive(fd));
         }
     }
@@ -91,7 +91,7 @@ impl Kernel {
         let client = socket.client;
         self.queue_receive(fd);
         self.queue_send(fd);
-        let delay = self.random.within(500, 50_000);
+        let delay = self.pause(500, 50_000);
         self.after(delay, Event::Client(client));
     }
 
@@ -99,7 +99,7 @@ impl Kernel {
         let Some(socket) = self.sockets.get_mut(&fd) else { return };
         let is_wanted = socket.receiving.is_some() || socket.filling.is_some();
         if is_wanted && !std::mem::replace(&mut socket.is_receive_queued, true) {
-            let delay = self.random.within(50, 3_000);
+            let delay = self.pause(50, 3_000);
             self.after(delay, Event::Receive(fd));
         }
     }
@@ -107,13 +107,14 @@ impl Kernel {
     pub(crate) fn queue_send(&mut self, fd: i32) {
         let Some(socket) = self.sockets.get_mut(&fd) else { return };
         if socket.sending.is_some() && !std::mem::replace(&mut socket.is_send_queued, true) {
-            let delay = self.random.magnitude(50, 20_000);
+            let delay = self.pause_of_any_size(50, 20_000);
             self.after(delay, Event::Send(fd));
         }
     }
 
     pub(crate) fn arrive(&mut self, fd: i32) {
         let piece = match self.random.index(3) {
+            _ if self.pace == Pace::AtOnce => usize::MAX,
             0 => usize::MAX,
             1 => self.random.magnitude(1, 4_000) as usize,
             _ => self.random.within(1, 200) as usize,
@@ -174,7 +175,7 @@ impl Kernel {
             }
             let most = match self.happens(Fault::ShortReceive) {
                 true => self.random.magnitude(1, BUFFER_BYTES as u64) as usize,
-                false => BUFFER_BYTES,
+                false => self.receive_bytes_max.min(BUFFER_BYTES),
             };
             let ends = !late && (self.is_full(shard) || self.happens(Fault::ReceiveEnds));
             let Some(socket) = self.sockets.get_mut(&fd) else { return };
@@ -212,6 +213,10 @@ impl Kernel {
     pub(crate) fn fill(&mut self, fd: i32) {
         let is_short = self.happens(Fault::ShortReceive);
         let short = self.random.magnitude(1, BUFFER_BYTES as u64) as usize;
+        let most = match self.receive_bytes_max {
+            BUFFER_BYTES => usize::MAX,
+            most => most,
+        };
         let Some(socket) = self.sockets.get_mut(&fd) else { return };
         let shard = socket.shard;
         let Some((_, _, _, is_cancelled)) = &socket.filling else { return };
@@ -221,7 +226,7 @@ impl Kernel {
         }
         let Some((token, mut buffer, start, is_cancelled)) = socket.filling.take() else { return };
         let result = if !socket.inbound.is_empty() && !socket.shut_both && !is_cancelled {
-            let most = if is_short { short } else { usize::MAX };
+            let most = if is_short { short } else { most };
             let count = socket.inbound.len().min(buffer.len() - start).min(most);
             for (to, from) in buffer[start..].iter_mut().zip(socket.inbound.drain(..count)) {
                 *to = from;
@@ -240,6 +245,7 @@ impl Kernel {
     pub(crate) fn send(&mut self, fd: i32) {
         let is_short = self.happens(Fault::ShortSend);
         let short = self.random.magnitude(1, 8_192) as usize;
+        let send_bytes_max = self.send_bytes_max;
         let Some(socket) = self.sockets.get_mut(&fd) else { return };
         socket.is_send_queued = false;
         let Some((_, buffer, start, is_cancelled)) = &socket.sending else { return };
@@ -256,12 +262,12 @@ impl Kernel {
         } else if is_cancelled {
             Err(CANCELED)
         } else {
-            let count = wanted.min(room).min(if is_short { short } else { usize::MAX });
+            let count = wanted.min(room).min(if is_short { short } else { send_bytes_max });
             socket.outbound.extend(&buffer[start..start + count]);
             Ok(count)
         };
         if result.is_ok() {
-            let delay = self.random.magnitude(500, 200_000);
+            let delay = self.pause_of_any_size(500, 200_000);
             self.after(delay, Event::Client(client));
         }
         // The kernel has read the buffer; that it is done with it the shard hears later.
@@ -286,7 +292,7 @@ impl Kernel {
         let client = socket.client;
         self.queue_receive(fd.0);
         self.queue_send(fd.0);
-        let delay = self.random.magnitude(500, 200_000);
+        let delay = self.pause_of_any_size(500, 200_000);
         self.after(delay, Event::Client(client));
     }
 

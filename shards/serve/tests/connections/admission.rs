@@ -160,7 +160,7 @@ fn newcomers_go_behind_and_a_place_of_the_table_that_is_used_again_has_no_turn()
 fn a_request_that_waited_counts_once_and_may_be_the_last() {
     let mut bounds = crate::bench::bounds();
     bounds.requests_max = 3;
-    let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
+    let mut bench = Bench::with(ringmill_sim_kernel::calm::World::new(1, 64), 0, bounds);
     bench.server.service.room = [1; 2];
     let [a, b, c] = [(); 3].map(|()| bench.connect());
     a.write(&get("/room0a"));

@@ -2,8 +2,8 @@
 
 use crate::bench::{Bench, bodies, bounds, get};
 use ringmill_mesh::Places;
-use ringmill_reactor::memory::World;
 use ringmill_serve::{INPUT_BYTES_PAUSE, OUTPUT_BYTES_MAX, READS_BEGUN_MAX, REFUSED_AT_ONCE_MAX};
+use ringmill_sim_kernel::calm::World;
 use std::sync::Arc;
 
 #[test]
@@ -20,7 +20,8 @@ fn output_is_bounded_and_nothing_is_lost() {
     assert!(begun < OUTPUT_BYTES_MAX / 100 + 200, "{begun} requests were begun");
     let received = all.len() - peer.unreceived();
     let parsed = begun * get("/99999").len();
-    assert!(received < parsed + INPUT_BYTES_PAUSE + 34 * 4096, "{received} bytes were received");
+    // All buffers may have been filled by the time that it stops.
+    assert!(received < parsed + INPUT_BYTES_PAUSE + 66 * 4096, "{received} bytes were received");
     let mut text = Vec::new();
     loop {
         let more = peer.read();
@@ -78,7 +79,7 @@ fn fewer_reads_are_begun_at_once_when_answers_are_long() {
 
 #[test]
 fn without_buffers_everyone_still_progresses() {
-    let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, crate::bench::bounds());
+    let mut bench = Bench::with(ringmill_sim_kernel::calm::World::new(1, 64), 0, crate::bench::bounds());
     bench.world.set_short(7, 1000);
     let peers: Vec<_> = (0..300).map(|_| bench.world.connect(0, usize::MAX)).collect();
     bench.settle();

@@ -1,13 +1,14 @@
-//! A shard on the driver in memory, and a service whose late answers a test gives when it likes.
+//! A shard on a simulated kernel in which nothing is drawn, and a service whose late answers a test gives when it likes.
 
 use ringmill_http1::{Limits, Status};
-use ringmill_mesh::Places;
-use ringmill_reactor::memory::{Memory, Peer, World};
-use ringmill_reactor::{Fd, Mail, Reactor};
+use ringmill_mesh::{Mesh, Places, Port};
+use ringmill_reactor::{Driver, Mail, Reactor};
 use ringmill_serve::{
     Admission, Bounds, Context, Core, Observation, Observe, Outcome, Reply, Request, Responder, Server,
     Service, Writer,
 };
+use ringmill_sim_kernel::calm::{Peer, World};
+use ringmill_sim_kernel::driver::Simulated;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,6 +20,9 @@ pub(crate) enum Note {
     Ping,
     Pong,
 }
+
+/// The driver of a test's shard.
+pub(crate) type Memory = Simulated<Port<Note>>;
 
 /// Answers with `METHOD PATH BODY`; paths under `/later` when the test says so.
 #[derive(Default)]
@@ -38,7 +42,7 @@ pub(crate) struct Echo {
     /// How many of `/room0` and of `/room1` may be under way.
     pub(crate) room: [usize; 2],
     /// Time passes while a request to `/stall` is answered.
-    pub(crate) world: Option<World<Note>>,
+    pub(crate) world: Option<World>,
 }
 
 impl Echo {
@@ -48,10 +52,10 @@ impl Echo {
     }
 }
 
-impl Service<Memory<Note>> for Echo {
+impl Service<Memory> for Echo {
     fn call(
         &mut self,
-        context: &mut Context<'_, Memory<Note>>,
+        context: &mut Context<'_, Memory>,
         request: &Request<'_, '_, '_>,
         writer: &mut Writer<'_>,
     ) -> Outcome {
@@ -106,7 +110,7 @@ impl Service<Memory<Note>> for Echo {
         self.has_room_in(lane)
     }
 
-    fn message(&mut self, core: &mut Core<'_, Memory<Note>>, mail: Mail<Note>) {
+    fn message(&mut self, core: &mut Core<'_, Memory>, mail: Mail<Note>) {
         match mail.message {
             Note::Ping => {
                 let driver = core.reactor.driver();
@@ -116,7 +120,7 @@ impl Service<Memory<Note>> for Echo {
         }
     }
 
-    fn observe(&mut self, _: &mut Reactor<Memory<Note>>, observation: Observation<'_>) {
+    fn observe(&mut self, _: &mut Reactor<Memory>, observation: Observation<'_>) {
         match observation {
             Observation::Answered(answered) => {
                 self.statuses.push(answered.status);
@@ -154,8 +158,8 @@ pub(crate) fn bounds() -> Bounds {
 }
 
 pub(crate) struct Bench {
-    pub(crate) world: World<Note>,
-    pub(crate) reactor: Reactor<Memory<Note>>,
+    pub(crate) world: World,
+    pub(crate) reactor: Reactor<Memory>,
     pub(crate) server: Server<Echo>,
     pub(crate) listener: usize,
     pub(crate) shard: usize,
@@ -166,18 +170,24 @@ impl Bench {
         Bench::with(World::new(1, 64), 0, bounds())
     }
 
-    pub(crate) fn with(world: World<Note>, shard: usize, bounds: Bounds) -> Bench {
+    pub(crate) fn with(world: World, shard: usize, bounds: Bounds) -> Bench {
         Bench::with_places(world, shard, bounds, Arc::new(Places::new(1000)))
     }
 
-    pub(crate) fn with_places(
-        world: World<Note>,
+    pub(crate) fn with_places(world: World, shard: usize, bounds: Bounds, places: Arc<Places>) -> Bench {
+        Bench::of_several(world, &Mesh::new(1, 0), shard, bounds, places)
+    }
+
+    /// One shard of those that a mesh connects.
+    pub(crate) fn of_several(
+        world: World,
+        mesh: &Arc<Mesh<Note>>,
         shard: usize,
         bounds: Bounds,
         places: Arc<Places>,
     ) -> Bench {
-        let mut reactor = Reactor::new(world.driver(shard));
-        let listener = reactor.add_listener(Fd(1));
+        let mut reactor = Reactor::new(world.driver(shard, mesh.seat(shard).adopt()));
+        let listener = reactor.add_listener(world.listener(shard));
         Bench { world, reactor, server: Server::new(bounds, places, 2, Echo::default()), listener, shard }
     }
 
@@ -190,7 +200,11 @@ impl Bench {
         let mut quiet = 0;
         for _ in 0..200_000 {
             self.turn();
-            quiet = if self.world.is_idle(self.shard) { quiet + 1 } else { 0 };
+            quiet = if self.world.is_idle(self.shard) && !self.reactor.driver().has_mail() {
+                quiet + 1
+            } else {
+                0
+            };
             if quiet == 4 {
                 return;
             }
@@ -198,7 +212,7 @@ impl Bench {
         panic!("it does not settle");
     }
 
-    pub(crate) fn connect(&mut self) -> Peer<Note> {
+    pub(crate) fn connect(&mut self) -> Peer {
         let peer = self.world.connect(self.shard, usize::MAX);
         self.settle();
         peer
@@ -232,6 +246,7 @@ impl Bench {
         assert_eq!(self.reactor.timers_count(), 0, "timers");
         assert_eq!(self.reactor.tasks.alive(), 0, "tasks");
         assert_eq!(self.world.descriptors_open(), 0, "descriptors");
+        assert_eq!(self.world.broken(), [""; 0], "what the driver was asked for");
         assert_eq!(self.world.buffers_free(self.shard), 64, "buffers");
     }
 }

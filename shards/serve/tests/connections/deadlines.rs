@@ -206,7 +206,7 @@ fn an_answer_that_ends_its_connection_has_its_time_too() {
         (crate::bench::bounds(), refused_behind),
         (last, get("/later")),
     ] {
-        let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
+        let mut bench = Bench::with(ringmill_sim_kernel::calm::World::new(1, 64), 0, bounds);
         let peer = bench.connect();
         peer.write(&request);
         bench.pass(19 * SECOND);

@@ -2,8 +2,8 @@
 
 use crate::bench::{Bench, SECOND, answers, bodies, bounds, get};
 use proptest::prelude::*;
-use ringmill_reactor::memory::World;
 use ringmill_serve::{FILL_BYTES, FILL_BYTES_MAX};
+use ringmill_sim_kernel::calm::World;
 
 fn text(length: usize) -> String {
     (0..length).map(|index| char::from(b'a' + (index % 23) as u8)).collect()

@@ -1,4 +1,4 @@
-//! Connections on the driver in memory: every deadline, bound and order, without a kernel and without waiting.
+//! Connections on a simulated kernel in which nothing is drawn: every deadline, bound and order, without a kernel and without waiting.
 
 mod bench;
 

@@ -88,7 +88,7 @@ fn a_turn_that_takes_long_is_told() {
 #[test]
 fn one_connection_too_many_is_told_so() {
     let places = std::sync::Arc::new(ringmill_mesh::Places::new(2));
-    let world = ringmill_reactor::memory::World::new(1, 64);
+    let world = ringmill_sim_kernel::calm::World::new(1, 64);
     let mut bench = Bench::with_places(world, 0, crate::bench::bounds(), places);
     let peers = [bench.connect(), bench.connect()];
     let third = bench.connect();
@@ -127,7 +127,7 @@ fn too_much_after_the_last_answer_closes() {
 fn requests_of_a_connection_may_be_bounded() {
     let mut bounds = crate::bench::bounds();
     bounds.requests_max = 2;
-    let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
+    let mut bench = Bench::with(ringmill_sim_kernel::calm::World::new(1, 64), 0, bounds);
     let peer = bench.connect();
     for path in ["/a", "/b", "/c"] {
         peer.write(&get(path));
@@ -141,7 +141,7 @@ fn requests_of_a_connection_may_be_bounded() {
 fn bodies_being_received_have_a_budget_that_is_given_back() {
     let mut bounds = crate::bench::bounds();
     bounds.bodies_bytes_max = 100_000;
-    let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
+    let mut bench = Bench::with(ringmill_sim_kernel::calm::World::new(1, 64), 0, bounds);
     let request = post("/a", &"x".repeat(60_000));
     for _ in 0..3 {
         let (first, second) = (bench.connect(), bench.connect());
@@ -183,7 +183,7 @@ fn every_refusal_is_observed_with_what_is_known_of_its_request() {
     bounds.bodies_bytes_max = 1000;
     let mut large = b"PUT /c HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n".to_vec();
     large.resize(40_000, b'x');
-    let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
+    let mut bench = Bench::with(ringmill_sim_kernel::calm::World::new(1, 64), 0, bounds);
     for (bytes, expected) in [
         (&b"GET /a HTTP/1.1\nHost: a\r\n\r\n"[..], (400, "UNKNOWN ", false)),
         (b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\nx", (413, "POST /a", false)),
@@ -246,7 +246,7 @@ fn a_refusal_of_head_has_no_body() {
 fn small_bodies_need_no_budget_and_stalled_ones_make_room() {
     let mut bounds = crate::bench::bounds();
     bounds.bodies_bytes_max = 60_500;
-    let mut bench = Bench::with(ringmill_reactor::memory::World::new(1, 64), 0, bounds);
+    let mut bench = Bench::with(ringmill_sim_kernel::calm::World::new(1, 64), 0, bounds);
     let large = post("/a", &"x".repeat(60_000));
     let small = post("/a", &"x".repeat(1000));
     let first = bench.connect();

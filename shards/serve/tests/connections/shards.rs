@@ -1,13 +1,18 @@
 //! Several shards on one thread: nothing in them assumes a thread of its own.
 
 use crate::bench::{Bench, Note, bodies, bounds, get};
+use ringmill_mesh::{Mesh, Places};
 use ringmill_reactor::Driver;
-use ringmill_reactor::memory::World;
+use ringmill_sim_kernel::calm::World;
+use std::sync::Arc;
 
 #[test]
 fn shards_take_turns_on_one_thread_and_keep_apart() {
     let world = World::new(4, 64);
-    let mut shards: Vec<Bench> = (0..4).map(|shard| Bench::with(world.clone(), shard, bounds())).collect();
+    let (mesh, places) = (Mesh::new(4, 0), Arc::new(Places::new(1000)));
+    let mut shards: Vec<Bench> = (0..4)
+        .map(|shard| Bench::of_several(world.clone(), &mesh, shard, bounds(), places.clone()))
+        .collect();
     let peers: Vec<_> = (0..40).map(|number| (number, world.connect(number % 4, usize::MAX))).collect();
     for (number, peer) in &peers {
         peer.write(&get(&format!("/later{number}")));
