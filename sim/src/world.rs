@@ -288,50 +288,12 @@ impl World {
         let Some(shard) = &mut self.shards[index] else { return };
         shard.driver().go_in();
         let wait = shard.wait();
-        let has_completions = self.kernel.borrow().has_completions(index);
-        let sleeps = wait != ringmill_reactor::Wait::No && !has_completions && shard.driver().fall_asleep();
-        let mut kernel = self.kernel.borrow_mut();
-        let ring = &mut kernel.rings[index];
-        ring.turn += 1;
-        let turn = ring.turn;
-        if !sleeps {
-            let delay = kernel.random.within(100, 2_000);
-            kernel.after(delay, Event::Turn(index, turn));
-            return;
-        }
-        ring.is_asleep = true;
-        if kernel.happens(Fault::WakesForNothing) {
-            let delay = kernel.random.magnitude(1_000, 10_000_000);
-            kernel.after(delay, Event::Turn(index, turn));
-        } else if let ringmill_reactor::Wait::Until(at_ns) = wait {
-            let late = match kernel.happens(Fault::LateTimer) {
-                true => kernel.random.magnitude(1_000_000, 300_000_000),
-                false => kernel.random.within(0, 60_000),
-            };
-            kernel.at(at_ns + late, Event::Turn(index, turn));
-        }
+        shard.driver().wait(wait);
     }
 
     fn turn(&mut self, index: usize, turn: u64) -> Result<(), Broken> {
         let Some(shard) = &mut self.shards[index] else { return Ok(()) };
-        let end_ns = {
-            let mut kernel = self.kernel.borrow_mut();
-            if kernel.rings[index].turn != turn {
-                return Ok(());
-            }
-            let work = match kernel.happens(Fault::Stall) {
-                true => kernel.random.magnitude(100_000_000, 3_000_000_000),
-                false => kernel.random.magnitude(1_000, 200_000),
-            };
-            let is_mail_late = kernel.happens(Fault::LateMail);
-            let end_ns = kernel.now_ns + work;
-            let ring = &mut kernel.rings[index];
-            ring.is_asleep = false;
-            ring.is_waking = false;
-            ring.is_mail_late = is_mail_late;
-            ring.turn_end_ns = end_ns;
-            end_ns
-        };
+        let Some(end_ns) = self.kernel.borrow_mut().come_out(index, turn) else { return Ok(()) };
         shard.turn();
         self.turns += 1;
         let is_drained = shard.is_drained();

@@ -46,10 +46,11 @@ impl<P: Peers> Simulated<P> {
         kernel.look_at_bells();
     }
 
-    /// Whether the shard may wait: nobody has written to it.
-    pub fn fall_asleep(&mut self) -> bool {
-        self.is_asleep = !self.left_over && self.port.fall_asleep();
-        self.is_asleep
+    /// The second half: the shard waits, if it may, and comes out again with an [`Event::Turn`].
+    pub fn wait(&mut self, wait: Wait) {
+        let has_completions = self.kernel.borrow().has_completions(self.shard);
+        self.is_asleep = wait != Wait::No && !has_completions && !self.left_over && self.port.fall_asleep();
+        self.kernel.borrow_mut().wait(self.shard, self.is_asleep.then_some(wait));
     }
 }
 

@@ -5,7 +5,7 @@ use crate::kernel::{Event, Kernel};
 use crate::lease::Lease;
 use crate::listeners::Listener;
 use crate::sockets::Receiving;
-use ringmill_reactor::{Completion, Kind, Operation, Token};
+use ringmill_reactor::{Completion, Kind, Operation, Token, Wait};
 use std::collections::VecDeque;
 
 /// One core's queues.
@@ -18,21 +18,21 @@ pub struct Ring {
     /// Buffers in all.
     pub buffers: usize,
     /// It waits in the kernel.
-    pub is_asleep: bool,
+    pub(crate) is_asleep: bool,
     /// Only the turn of this number is meant.
-    pub turn: u64,
+    pub(crate) turn: u64,
     /// A turn that ends the wait is queued.
-    pub is_waking: bool,
+    pub(crate) is_waking: bool,
     /// When the turn under way ends, and whether its start was asked for.
-    pub turn_end_ns: u64,
-    pub asked_start: bool,
+    pub(crate) turn_end_ns: u64,
+    pub(crate) asked_start: bool,
     /// Completions that it found when it last came out of the kernel.
     pub(crate) reaped: usize,
     /// Sends that were submitted, and receives that were cancelled.
     pub(crate) sends: u64,
     pub(crate) receives_cancelled: u64,
     /// Messages are not seen in this turn.
-    pub is_mail_late: bool,
+    pub(crate) is_mail_late: bool,
 }
 
 impl Kernel {
@@ -68,6 +68,48 @@ impl Kernel {
         });
         self.rings[shard].completions.push_back(completion);
         self.wake(shard);
+    }
+
+    /// A shard that has gone in comes out: after a wait, or (`None`) at once.
+    pub(crate) fn wait(&mut self, shard: usize, wait: Option<Wait>) {
+        let ring = &mut self.rings[shard];
+        ring.turn += 1;
+        let turn = ring.turn;
+        let Some(wait) = wait else {
+            let delay = self.pause(100, 2_000);
+            self.after(delay, Event::Turn(shard, turn));
+            return;
+        };
+        ring.is_asleep = true;
+        if self.happens(Fault::WakesForNothing) {
+            let delay = self.pause_of_any_size(1_000, 10_000_000);
+            self.after(delay, Event::Turn(shard, turn));
+        } else if let Wait::Until(at_ns) = wait {
+            let late = match self.happens(Fault::LateTimer) {
+                true => self.pause_of_any_size(1_000_000, 300_000_000),
+                false => self.pause(0, 60_000),
+            };
+            self.at(at_ns + late, Event::Turn(shard, turn));
+        }
+    }
+
+    /// A turn begins, if it is the one that is meant; says when it ends.
+    pub fn come_out(&mut self, shard: usize, turn: u64) -> Option<u64> {
+        if self.rings[shard].turn != turn {
+            return None;
+        }
+        let work = match self.happens(Fault::Stall) {
+            true => self.pause_of_any_size(100_000_000, 3_000_000_000),
+            false => self.pause_of_any_size(1_000, 200_000),
+        };
+        let is_mail_late = self.happens(Fault::LateMail);
+        let end_ns = self.now_ns + work;
+        let ring = &mut self.rings[shard];
+        ring.is_asleep = false;
+        ring.is_waking = false;
+        ring.is_mail_late = is_mail_late;
+        ring.turn_end_ns = end_ns;
+        Some(end_ns)
     }
 
     /// Ends a shard's wait, if it waits.
