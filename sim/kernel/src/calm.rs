@@ -43,7 +43,7 @@ impl World {
     /// A receive that is cancelled brings what is there once more before it ends.
     pub fn set_late_receives(&self, receives_late: bool) {
         let faults = &mut self.0.borrow_mut().faults;
-        if receives_late { faults.always(Fault::CancelLate) } else { faults.leave_out(Fault::CancelLate) }
+        faults.set(Fault::CancelLate, f64::from(u8::from(receives_late)));
     }
 
     /// The next accept of a shard fails.

@@ -102,14 +102,14 @@ impl Faults {
         Faults { shares: vec![0.0; Fault::ALL.len()], fired: vec![0; Fault::ALL.len()], is_over: false }
     }
 
-    /// Has one happen whenever it can.
-    pub fn always(&mut self, fault: Fault) {
-        self.shares[fault as usize] = 1.0;
+    /// Has one happen in this share of the times that it can.
+    pub fn set(&mut self, fault: Fault, share: f64) {
+        self.shares[fault as usize] = share;
     }
 
     /// Has one never happen.
     pub fn leave_out(&mut self, fault: Fault) {
-        self.shares[fault as usize] = 0.0;
+        self.set(fault, 0.0);
     }
 
     /// Whether it may happen in this run.

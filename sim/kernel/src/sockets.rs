@@ -25,6 +25,8 @@ pub struct Socket {
     pub(crate) end_arrived: bool,
     /// The client, or the network, has reset the connection.
     pub is_reset: bool,
+    /// The error of the reset, until an operation has told it: whatever is asked after that finds a connection that is over.
+    pub(crate) error: Option<Errno>,
     /// The reset follows right behind data, and the armed receive will not hear of it.
     pub(crate) is_untold: bool,
     /// The server has ended its side.
@@ -86,6 +88,7 @@ impl Kernel {
             return;
         }
         socket.is_reset = true;
+        socket.error = Some(if socket.end_arrived { PIPE } else { RESET });
         socket.is_untold = is_untold && socket.receiving.is_some();
         socket.travelling.clear();
         let client = socket.client;
@@ -197,7 +200,8 @@ impl Kernel {
             return;
         }
         if socket.is_reset && !socket.is_untold {
-            self.end_receive(fd, Err(RESET));
+            let result = socket.error.take().map_or(Ok(None), Err);
+            self.end_receive(fd, result);
         } else if socket.end_arrived || socket.shut_both {
             self.end_receive(fd, Ok(None));
         }
@@ -212,6 +216,8 @@ impl Kernel {
 
     pub(crate) fn fill(&mut self, fd: i32) {
         let is_short = self.happens(Fault::ShortReceive);
+        // One that is cancelled while bytes come brings them or leaves them.
+        let is_late = self.random.is(0.5);
         let short = self.random.magnitude(1, BUFFER_BYTES as u64) as usize;
         let most = match self.receive_bytes_max {
             BUFFER_BYTES => usize::MAX,
@@ -225,7 +231,8 @@ impl Kernel {
             return;
         }
         let Some((token, mut buffer, start, is_cancelled)) = socket.filling.take() else { return };
-        let result = if !socket.inbound.is_empty() && !socket.shut_both && !is_cancelled {
+        let brings = !is_cancelled || is_late;
+        let result = if !socket.inbound.is_empty() && !socket.shut_both && brings {
             let most = if is_short { short } else { most };
             let count = socket.inbound.len().min(buffer.len() - start).min(most);
             for (to, from) in buffer[start..].iter_mut().zip(socket.inbound.drain(..count)) {
@@ -235,7 +242,7 @@ impl Kernel {
         } else if is_cancelled {
             Err(CANCELED)
         } else if socket.is_reset {
-            Err(RESET)
+            socket.error.take().map_or(Ok(0), Err)
         } else {
             Ok(0)
         };
@@ -258,7 +265,7 @@ impl Kernel {
         let Some((token, buffer, start, _)) = socket.sending.take() else { return };
         let (shard, client) = (socket.shard, socket.client);
         let result = if is_gone {
-            Err(PIPE)
+            Err(socket.error.take().unwrap_or(PIPE))
         } else if is_cancelled {
             Err(CANCELED)
         } else {
@@ -303,13 +310,15 @@ impl Kernel {
     }
 
     pub(crate) fn close_socket(&mut self, fd: Fd) {
+        let is_lost = self.pace == Pace::Drawn && self.random.is(0.2);
         let Some(socket) = self.open(fd, "a close") else { return };
         let is_busy = socket.receiving.is_some() || socket.filling.is_some() || socket.sending.is_some();
         socket.is_closed = true;
         let loses = socket.resets_on_close || !socket.inbound.is_empty() || !socket.travelling.is_empty();
         if loses {
             socket.is_reset = true;
-            if socket.resets_on_close {
+            // What is still on its way may be lost with it; what a connection to be reset has not sent is.
+            if socket.resets_on_close || is_lost {
                 socket.outbound.clear();
             }
         }
