@@ -1,5 +1,6 @@
 //! What is printed of runs.
 
+use ringmill_reactor::Call;
 use ringmill_sim::client::REQUESTS;
 use ringmill_sim::shrink::Smaller;
 use ringmill_sim::world::{Failure, Outcome, Settings};
@@ -12,6 +13,7 @@ pub(crate) struct Sum {
     seeds: u64,
     fired: Vec<u64>,
     requests: Vec<u64>,
+    calls: Vec<u64>,
     connections: u64,
     refused: u64,
     unavailable: u64,
@@ -26,6 +28,7 @@ impl Sum {
             seeds: 0,
             fired: vec![0; Fault::ALL.len()],
             requests: vec![0; REQUESTS.len()],
+            calls: vec![0; Call::ALL.len()],
             connections: 0,
             refused: 0,
             unavailable: 0,
@@ -38,6 +41,7 @@ impl Sum {
         self.seeds += 1;
         self.fired.iter_mut().zip(&outcome.fired).for_each(|(sum, one)| *sum += one);
         self.requests.iter_mut().zip(&outcome.counts.requests).for_each(|(sum, one)| *sum += one);
+        self.calls.iter_mut().zip(&outcome.calls).for_each(|(sum, one)| *sum += one);
         self.connections += outcome.counts.connections;
         self.refused += outcome.counts.refused;
         self.unavailable += outcome.counts.unavailable;
@@ -46,10 +50,12 @@ impl Sum {
     }
 
     /// What happened fewer times than this.
-    pub(crate) fn seldom(&self, least: u64) -> Vec<&'static str> {
+    pub(crate) fn seldom(&self, least: u64) -> Vec<String> {
         let faults = Fault::ALL.iter().map(|fault| fault.label()).zip(&self.fired);
         let requests = REQUESTS.iter().copied().zip(&self.requests);
-        faults.chain(requests).filter(|(_, count)| **count < least).map(|(name, _)| name).collect()
+        let calls = Call::ALL.iter().map(|call| format!("{call:?}")).zip(&self.calls);
+        let named = faults.chain(requests).map(|(name, count)| (name.to_owned(), count));
+        named.chain(calls).filter(|(_, count)| **count < least).map(|(name, _)| name).collect()
     }
 
     pub(crate) fn print(&self, elapsed: Duration) {
@@ -60,6 +66,10 @@ impl Sum {
         println!("answers:");
         for (name, count) in REQUESTS.iter().zip(&self.requests) {
             println!("  {name:<20} {count:>9}");
+        }
+        println!("calls of the handler:");
+        for (call, count) in Call::ALL.iter().zip(&self.calls) {
+            println!("  {:<20} {count:>9}", format!("{call:?}"));
         }
         let Sum { connections, refused, unavailable, turns, .. } = self;
         println!(

@@ -8,6 +8,7 @@ use ringmill::api::Api;
 use ringmill::config::Plan;
 use ringmill::shard::{Message, Parts, Routes, Shard};
 use ringmill_mesh::{Mesh, Places, Port};
+use ringmill_reactor::Call;
 use ringmill_serve::{INPUT_BYTES_PAUSE, READS_BEGUN_MAX};
 use ringmill_sim_kernel::driver::Simulated;
 use ringmill_sim_kernel::faults::{Fault, Faults};
@@ -85,6 +86,8 @@ pub struct Outcome {
     pub fired: Vec<u64>,
     pub counts: Counts,
     pub turns: u64,
+    /// How often each of the handler's functions ran, in the order of [`Call::ALL`].
+    pub calls: Vec<u64>,
     pub clients: usize,
     pub requests_most: usize,
 }
@@ -107,6 +110,8 @@ struct World {
     is_crowded: bool,
     keys: u64,
     turns: u64,
+    /// How often each of the handler's functions ran.
+    calls: Vec<u64>,
 }
 
 /// Runs one seed.
@@ -160,8 +165,19 @@ pub fn run(product: &Product, settings: &Settings) -> Outcome {
         })
         .collect();
     let is_crowded = places_drawn < 1000;
-    let mut world =
-        World { kernel, shards, store, control, clients: all, truth, places, is_crowded, keys, turns: 0 };
+    let mut world = World {
+        kernel,
+        shards,
+        store,
+        control,
+        clients: all,
+        truth,
+        places,
+        is_crowded,
+        keys,
+        turns: 0,
+        calls: vec![0; Call::ALL.len()],
+    };
     let failure = match catch_unwind(AssertUnwindSafe(|| world.go(drains_amid))) {
         Ok(Ok(())) => None,
         Ok(Err((rule, words))) => Some(Failure { rule: rule.to_owned(), words }),
@@ -294,7 +310,8 @@ impl World {
     fn turn(&mut self, index: usize, turn: u64) -> Result<(), Broken> {
         let Some(shard) = &mut self.shards[index] else { return Ok(()) };
         let Some(end_ns) = self.kernel.borrow_mut().come_out(index, turn) else { return Ok(()) };
-        shard.turn();
+        let calls = &mut self.calls;
+        shard.turn_watched(|call| calls[call as usize] += 1);
         self.turns += 1;
         let is_drained = shard.is_drained();
         let census = shard.census();
@@ -365,6 +382,7 @@ impl World {
             counts.unavailable += of.unavailable;
         }
         let turns = self.turns;
+        let calls = self.calls.clone();
         let kernel = self.kernel.clone();
         drop(self);
         let left = kernel.borrow_mut().take_all();
@@ -377,6 +395,7 @@ impl World {
             fired: kernel.faults.fired.clone(),
             counts,
             turns,
+            calls,
             clients,
             requests_most,
         }

@@ -5,7 +5,9 @@ use super::{Ask, Message};
 use crate::config::plan::{Access, Plan};
 use ringmill_http1::Limits;
 use ringmill_mesh::{Places, Seat};
-use ringmill_reactor::{Driver, Fd, ListenerId, Reactor, SEED_BYTES, StartError, Uring, Wait, pin_to};
+use ringmill_reactor::{
+    Call, Driver, Fd, ListenerId, Reactor, SEED_BYTES, StartError, Uring, Wait, Watched, pin_to,
+};
 use ringmill_serve::{
     BODIES_BYTES_MAX, Bounds, FILL_BYTES, INPUT_HOST_BYTES_MAX, OUTPUT_HOST_BYTES_MAX, Observe,
     SHARD_BYTES_MIN, Server,
@@ -107,8 +109,18 @@ impl<D: Driver<Message = Message>, A: Ask> Shard<D, A> {
 
     /// One turn.
     pub fn turn(&mut self) {
+        self.reactor.turn(&mut self.server);
+        self.end_turn();
+    }
+
+    /// One turn, of which somebody is told each call.
+    pub fn turn_watched(&mut self, watch: impl FnMut(Call)) {
+        self.reactor.turn(&mut Watched { handler: &mut self.server, watch });
+        self.end_turn();
+    }
+
+    fn end_turn(&mut self) {
         let Shard { reactor, server, listeners } = self;
-        reactor.turn(server);
         let unsent = server.unsent(reactor);
         server.service.settle(unsent);
         if server.service.closing.take().is_some() {

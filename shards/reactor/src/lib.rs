@@ -21,6 +21,7 @@ mod tasks;
 mod timers;
 mod turn;
 mod uring;
+mod watched;
 
 pub use buffers::Lease;
 pub use driver::{
@@ -36,3 +37,4 @@ pub use tasks::{Tasks, Waiter, Waiters};
 pub use timers::{TimerId, Timers};
 pub use turn::{Handler, ListenerId, Reactor, Turns};
 pub use uring::{SEED_BYTES, StartError, Uring};
+pub use watched::{Call, Watched};
