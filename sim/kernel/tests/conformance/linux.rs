@@ -101,7 +101,7 @@ impl Outside for Linux {
 
     fn read(&mut self, peer: usize, bytes: &mut Vec<u8>) -> Option<Over> {
         let stream = self.peers[peer].stream.as_mut().expect("it was not reset here");
-        let mut buffer = [0; 65_536];
+        let mut buffer = vec![0; 65_536];
         loop {
             match stream.read(&mut buffer) {
                 Ok(0) => return Some(Over::Ended),
