@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::body::Slots;
+use super::check_columns::{self, CheckColumn};
 use super::convert::Rule;
 use super::exchange::{Answer, Asked, Request};
 use super::faults::Faults;
@@ -44,6 +45,8 @@ pub(super) struct SqlEndpoint {
     row: Option<RowShape>,
     /// Of a statement that writes: parameters that may become a row's key, and what there is room for.
     keys: Vec<(Vec<usize>, KeyRoom)>,
+    /// Of the CHECKs that the tables which it writes have in the database.
+    pub(super) checks: Vec<CheckColumn>,
 }
 
 #[derive(Clone, Debug)]
@@ -130,6 +133,7 @@ impl SqlEndpoint {
             reply,
             row,
             keys: if verb == Verb::Write { keys(endpoint, plan) } else { Vec::new() },
+            checks: Vec::new(),
         }
     }
 
@@ -285,9 +289,11 @@ impl SqlEndpoint {
                 invalid(&faults)
             }
             Blame::Constraint { detail } => {
-                add(refuse::constraint_name(&detail), words::NOT_ALLOWED);
+                let name = check_columns::column(&self.checks, refuse::constraint_name(&detail));
+                add(name, words::NOT_ALLOWED);
                 invalid(&faults)
             }
+            Blame::Raised { text } => invalid(&refuse::raised(&text)),
             // Nobody's parameter.
             Blame::NotText { .. } if self.used.is_empty() => return refuse::internal(cause),
             // Which of them is to blame is told if there is but one.

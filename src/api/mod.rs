@@ -14,6 +14,7 @@
 //! - An SQL endpoint's `missing` is `Validation failed` too, with `is required` in `errors`.
 
 mod body;
+mod check_columns;
 mod convert;
 mod endpoint;
 mod exchange;

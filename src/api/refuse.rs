@@ -11,6 +11,8 @@ use super::words;
 
 /// How long a client should wait before it asks again.
 const RETRY_AFTER_SECONDS: u32 = 1;
+/// How much of a trigger's words a client is told, in characters.
+const RAISED_CHARACTERS_MAX: usize = 1000;
 
 #[cold]
 pub(super) fn not_found() -> Answer {
@@ -75,6 +77,7 @@ pub(super) fn blame(error: Error) -> Result<Blame, Box<Answer>> {
         Error::ForeignKey => return Ok(Blame::Reference),
         Error::NotNull { column } => return Ok(Blame::Missing { column }),
         Error::Constraint { detail } => return Ok(Blame::Constraint { detail }),
+        Error::Raised { text } => return Ok(Blame::Raised { text }),
         Error::Value { detail } => return Ok(Blame::Value { detail }),
         Error::NotText { detail } => return Ok(Blame::NotText { detail }),
         Error::ValueTooLarge => return Ok(Blame::ValueTooLarge),
@@ -108,6 +111,10 @@ pub(super) enum Blame {
     Constraint {
         detail: String,
     },
+    /// A trigger, in its author's words.
+    Raised {
+        text: String,
+    },
     /// The statement is sound, but not with these values.
     Value {
         detail: String,
@@ -126,17 +133,25 @@ impl Blame {
             Blame::Taken { columns } => format!("unique constraint on {}", columns.join(", ")),
             Blame::Reference => "foreign key constraint".to_owned(),
             Blame::Missing { column } => format!("{column} is NOT NULL"),
-            Blame::Constraint { detail } | Blame::Value { detail } | Blame::NotText { detail } => {
-                detail.clone()
-            }
+            Blame::Constraint { detail }
+            | Blame::Raised { text: detail }
+            | Blame::Value { detail }
+            | Blame::NotText { detail } => detail.clone(),
             Blame::ValueTooLarge => "a value of more than 16 MiB".to_owned(),
         }
     }
 }
 
-/// The name that SQLite puts behind the last colon of `CHECK constraint failed: age`.
+/// The name, or the condition of a CHECK without one, that SQLite puts behind `CHECK constraint failed: `.
 pub(super) fn constraint_name(detail: &str) -> &str {
-    detail.rsplit_once(": ").map_or(detail, |(_, name)| name)
+    detail.split_once(": ").map_or(detail, |(_, name)| name)
+}
+
+/// What a trigger said, laid to the body: which field it looked at nobody knows. An expression of RAISE may be of any length.
+#[cold]
+pub(super) fn raised(text: &str) -> Faults {
+    let end = text.char_indices().nth(RAISED_CHARACTERS_MAX).map_or(text.len(), |(end, _)| end);
+    Faults::one(words::BODY, text[..end].to_owned())
 }
 
 fn unavailable(cause: impl Into<String>) -> Answer {

@@ -25,16 +25,16 @@ enum Kind {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Token<'a> {
+pub(super) struct Token<'a> {
     kind: Kind,
-    text: &'a str,
-    start: usize,
+    pub(super) text: &'a str,
+    pub(super) start: usize,
     /// How many parentheses are open around it; a parenthesis belongs outside.
-    depth: usize,
+    pub(super) depth: usize,
 }
 
 impl<'a> Token<'a> {
-    fn is(&self, word: &str) -> bool {
+    pub(super) fn is(&self, word: &str) -> bool {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
     }
 
@@ -42,18 +42,18 @@ impl<'a> Token<'a> {
         words.iter().any(|word| self.is(word))
     }
 
-    fn is_symbol(&self, symbol: &str) -> bool {
+    pub(super) fn is_symbol(&self, symbol: &str) -> bool {
         self.kind == Kind::Other && self.text == symbol
     }
 
     /// What stands between its quotes, of which the second may be missing.
-    fn inside(&self, close: &str) -> &'a str {
+    pub(super) fn inside(&self, close: &str) -> &'a str {
         let inside = &self.text[1..];
         inside.strip_suffix(close).unwrap_or(inside)
     }
 
     /// The name that it spells, if it is one.
-    fn name(&self) -> Option<String> {
+    pub(super) fn name(&self) -> Option<String> {
         let doubled = |quote: &str| self.inside(quote).replace(&quote.repeat(2), quote);
         match self.kind {
             Kind::Word => Some(self.text.to_owned()),
@@ -430,7 +430,7 @@ fn column<'a>(sources: &[Source<'a>], alias: Option<&str>, name: &str) -> Option
     found
 }
 
-fn tokens(sql: &str) -> Vec<Token<'_>> {
+pub(super) fn tokens(sql: &str) -> Vec<Token<'_>> {
     let bytes = sql.as_bytes();
     let mut tokens = Vec::new();
     let mut depth = 0_usize;

@@ -5,6 +5,7 @@ use crate::config::plan::{self, ColumnIndex, Generated, Total};
 use ringmill_sqlite::Value;
 use std::sync::Arc;
 
+use super::check_columns::{self, CheckColumn};
 use super::convert::Rule;
 use super::exchange::{Answer, Asked};
 use super::faults::Faults;
@@ -41,6 +42,8 @@ pub(super) struct Table {
     pub(super) location: Option<Vec<LocationPart>>,
     /// `None`: no path leads to a row.
     pub(super) key_room: Option<KeyRoom>,
+    /// Of the CHECKs that the database has.
+    pub(super) checks: Vec<CheckColumn>,
 }
 
 #[derive(Clone, Debug)]
@@ -172,6 +175,7 @@ impl Table {
             templates,
             location,
             key_room: KeyRoom::of(table, target_bytes_max),
+            checks: Vec::new(),
             columns,
         }
     }
@@ -222,11 +226,12 @@ impl Table {
                 self.invalid(&faults)
             }
             Blame::Constraint { detail } => {
-                let named: Vec<_> =
-                    self.stored_column(refuse::constraint_name(&detail)).into_iter().collect();
+                let name = check_columns::column(&self.checks, refuse::constraint_name(&detail));
+                let named: Vec<_> = self.stored_column(name).into_iter().collect();
                 add_all(self, &mut faults, &named, words::NOT_ALLOWED);
                 self.invalid(&faults)
             }
+            Blame::Raised { text } => self.invalid(&refuse::raised(&text)),
             // By an index or a trigger of the database's own, on an expression that this value makes no sense to.
             Blame::Value { .. } | Blame::ValueTooLarge => self.invalid(&faults),
             // It stood in the row: what was sent is text.

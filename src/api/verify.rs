@@ -19,7 +19,7 @@ use ringmill_sqlite::{Compiled, Compiler, Schema, TableKind};
 
 use super::schema::{Difference, Harm, Means, Step, differences, stand_in, steps, storage};
 use super::sql::quote;
-use super::{Api, Kind};
+use super::{Api, Kind, check_columns};
 
 pub use touched::{TableRef, Tag, Touched};
 
@@ -65,6 +65,9 @@ pub fn verify(plan: &Plan, live: &Schema, depth: Depth) -> Result<Verified, Stri
     differences.iter().for_each(|difference| findings.difference(difference));
 
     let mut api = Api::with_columns(plan, &columns);
+    for table in &mut api.tables {
+        table.checks = live.table(&table.sql_name).map(check_columns::of).unwrap_or_default();
+    }
     for index in 0..api.operations.len() {
         let kind = api.operations[index].kind;
         if endpoints::is_no_statement_of_rows(&mut findings, &api, kind) {
@@ -78,6 +81,12 @@ pub fn verify(plan: &Plan, live: &Schema, depth: Depth) -> Result<Verified, Stri
             }
         }
         api.operations[index].terms.touched = touched::touched(plan, live, &sound);
+        if let Kind::Sql(statement) = kind {
+            let written = sound.iter().flat_map(|compiled| &compiled.writes);
+            let mut written: Vec<_> = written.filter_map(|write| live.table(&write.table)).collect();
+            written.dedup_by_key(|table| &table.name);
+            api.statements[statement].checks = written.into_iter().flat_map(check_columns::of).collect();
+        }
     }
     views::check_tables(&mut findings, &api, live);
     endpoints::check(&mut findings, &mut api, &compiler, live);

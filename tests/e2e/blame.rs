@@ -105,3 +105,67 @@ fn the_field_is_one_that_the_client_can_change() {
         r#"{"error":"Validation failed","errors":{"room":["does not exist"],"next_to":["does not exist"]}}"#;
     client.ask("POST", "/seats", Some(r#"{"room":"hall","number":4}"#)).is(400, missing);
 }
+
+const ORDERS: &str = r#"
+[tables.orders]
+list = "/orders"
+item = "/orders/{id}"
+replies = { invalid = { no = "@errors" } }
+[tables.orders.columns]
+id = { type = "bigint", generated = "identity" }
+amount = "bigint"
+note = "text"
+
+[endpoints.add]
+path = "/add"
+methods = ["POST"]
+params = { amount = "orders.amount", note = "orders.note" }
+sql = "INSERT INTO orders (amount, note) VALUES ($amount, $note)"
+shape = "row"
+status = 204
+"#;
+
+const ORDERS_TABLE: &str = "CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT, \
+    amount INTEGER CHECK (amount % 7 <> 3), note TEXT, \
+    CONSTRAINT polite CHECK (note NOT LIKE '%damn%'), CHECK (amount <> length(note)))";
+
+/// SQLite says no more than the CHECK's name, or its condition.
+#[test]
+fn a_check_of_the_database_names_its_column() {
+    let server = Setup::shards(1).folder(folder_with(ORDERS, &[ORDERS_TABLE])).start();
+    let client = &mut server.connect();
+    for (body, errors) in [
+        (r#"{"amount":10,"note":"x"}"#, r#"{"amount":["is not allowed"]}"#),
+        (r#"{"amount":1,"note":"damned"}"#, r#"{"note":["is not allowed"]}"#),
+        (r#"{"amount":1,"note":"x"}"#, "{}"),
+    ] {
+        client.ask("POST", "/orders", Some(body)).is(400, &format!(r#"{{"no":{errors}}}"#));
+        let errors = if errors == "{}" { String::new() } else { format!(r#","errors":{errors}"#) };
+        let expected = format!(r#"{{"error":"Validation failed"{errors}}}"#);
+        client.ask("POST", "/add", Some(body)).is(400, &expected);
+    }
+}
+
+#[test]
+fn what_a_trigger_says_is_told() {
+    let triggers = [
+        "CREATE TRIGGER i BEFORE INSERT ON orders WHEN NEW.amount > 100 BEGIN SELECT RAISE(ABORT, 'ask \"first\": amount'); END",
+        "CREATE TRIGGER l AFTER INSERT ON orders WHEN NEW.note = 'long' BEGIN SELECT RAISE(ABORT, printf('%.*c', 1001, 'ü')); END",
+        "CREATE TRIGGER u BEFORE UPDATE ON orders BEGIN SELECT RAISE(FAIL, 'nothing changes'); END",
+        "CREATE TRIGGER d BEFORE DELETE ON orders BEGIN SELECT RAISE(ABORT, 'nothing goes'); END",
+        "INSERT INTO orders (amount, note) VALUES (1, 'xyz')",
+    ];
+    let server =
+        Setup::shards(1).folder(folder_with(ORDERS, &[&[ORDERS_TABLE], &triggers[..]].concat())).start();
+    let client = &mut server.connect();
+    let told = r#"{"body":["ask \"first\": amount"]}"#;
+    let body = Some(r#"{"amount":101,"note":"x"}"#);
+    client.ask("POST", "/orders", body).is(400, &format!(r#"{{"no":{told}}}"#));
+    client.ask("POST", "/add", body).is(400, &format!(r#"{{"error":"Validation failed","errors":{told}}}"#));
+    let long = format!(r#"{{"no":{{"body":["{}"]}}}}"#, "ü".repeat(1000));
+    client.ask("POST", "/orders", Some(r#"{"amount":1,"note":"long"}"#)).is(400, &long);
+    let unchanged = r#"{"no":{"body":["nothing changes"]}}"#;
+    client.ask("PATCH", "/orders/1", Some(r#"{"amount":2}"#)).is(400, unchanged);
+    client.ask("DELETE", "/orders/1", None).is(400, r#"{"no":{"body":["nothing goes"]}}"#);
+    client.get("/orders/1").is(200, r#"{"id":1,"amount":1,"note":"xyz"}"#);
+}

@@ -191,15 +191,19 @@ fn what_it_leaves_alone_is_listed() {
         "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, old TEXT)",
         "CREATE TABLE legacy (x)",
         "CREATE VIEW names AS SELECT name FROM items",
+        "CREATE VIRTUAL TABLE words USING fts5(name)",
+        "CREATE TRIGGER fill AFTER INSERT ON items BEGIN INSERT INTO words VALUES (NEW.name); END",
     ];
     let folder = folder_with(FIRST, &statements);
     let before = contents(folder.path());
     let expected = "-- left alone: items.id has no AUTOINCREMENT: the number of a deleted row may come back\n\
         -- left alone: items.name may be NULL in the database; the file does not allow it\n\
         -- left alone: the column items.old, which the file does not have\n\
+        -- left alone: the trigger fill on items, which the file does not have\n\
         -- left alone: items is not STRICT, which SQLite cannot change\n\
         -- left alone: the table legacy, which the file does not have\n\
-        -- left alone: the view names, which the file does not have\n";
+        -- left alone: the view names, which the file does not have\n\
+        -- left alone: the virtual table words, which the file does not have\n";
     assert_eq!(check_migrates(folder.path(), &[], expected), "nothing to do");
     assert!(contents(folder.path()) == before, "nothing was done");
 }

@@ -56,6 +56,7 @@ impl Error {
             | Error::Value { detail }
             | Error::NotText { detail }
             | Error::Constraint { detail }
+            | Error::Raised { text: detail }
             | Error::OutcomeUnknown { detail } => detail.clone(),
             other => format!("{other:?}"),
         }
@@ -114,6 +115,7 @@ fn constraint(extended_code: i32, message: String) -> Error {
             let column = message.strip_prefix("NOT NULL constraint failed: ").unwrap_or_default();
             Error::NotNull { column: column.to_owned() }
         }
+        ffi::SQLITE_CONSTRAINT_TRIGGER => Error::Raised { text: message },
         _ => Error::Constraint { detail: message },
     }
 }

@@ -103,6 +103,11 @@ pub enum Error {
         /// For the log.
         detail: String,
     },
+    /// A trigger refused it with RAISE; nothing was done.
+    Raised {
+        /// The words that its author wrote.
+        text: String,
+    },
     /// No thread was free until its `begin_by`; nothing was done.
     NotBegun,
     /// It ran longer than its `statement_timeout`; nothing was done.

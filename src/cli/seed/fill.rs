@@ -334,7 +334,7 @@ impl<'a, 'b> Filler<'a, 'b> {
             Error::NotNull { column } => format!(
                 "{column} needs a value that the file does not ask for; bring the file into line with the database"
             ),
-            Error::Constraint { detail } => {
+            Error::Constraint { detail } | Error::Raised { text: detail } => {
                 format!("{detail}; bring the file into line with the database, which asks for more")
             }
             Error::Statement { detail } => {

@@ -27,7 +27,7 @@ fn codes() {
         "CHECK constraint failed: age",
         Error::Constraint { detail: words("CHECK constraint failed: age") },
     );
-    check(ffi::SQLITE_CONSTRAINT_TRIGGER, "no", Error::Constraint { detail: words("no") });
+    check(ffi::SQLITE_CONSTRAINT_TRIGGER, "no", Error::Raised { text: words("no") });
     check(ffi::SQLITE_INTERRUPT, "interrupted", Error::Timeout);
     check(ffi::SQLITE_TOOBIG, "string or blob too big", Error::TooLarge);
     check(ffi::SQLITE_ERROR, "no such table: t", Error::Statement { detail: words("no such table: t") });

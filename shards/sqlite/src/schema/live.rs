@@ -48,8 +48,10 @@ pub enum TableKind {
     Table,
     /// Rows of other tables.
     View,
-    /// Rows of a module, such as a full-text index, or a table that such a module keeps for itself.
+    /// Rows of a module, such as a full-text index.
     Virtual,
+    /// A table that such a module keeps for itself.
+    Shadow,
 }
 
 /// A column.
@@ -160,7 +162,8 @@ fn table(
 ) -> rusqlite::Result<LiveTable> {
     let kind = match kind.as_str() {
         "view" => TableKind::View,
-        "virtual" | "shadow" => TableKind::Virtual,
+        "virtual" => TableKind::Virtual,
+        "shadow" => TableKind::Shadow,
         _ => TableKind::Table,
     };
     let sql = "SELECT sql FROM sqlite_schema WHERE name = ?1 AND type IN ('table', 'view')";
@@ -171,7 +174,7 @@ fn table(
             let sql = format!("SELECT EXISTS (SELECT 1 FROM \"{quoted}\")");
             connection.query_row(&sql, [], |row| row.get(0))?
         }
-        TableKind::View | TableKind::Virtual => false,
+        TableKind::View | TableKind::Virtual | TableKind::Shadow => false,
     };
     let columns = match (columns(connection, &name, kind), kind) {
         // A view of a table that is gone has none.
