@@ -75,9 +75,9 @@ pub fn verify(plan: &Plan, live: &Schema, depth: Depth) -> Result<Verified, Stri
         }
         let mut sound: Vec<Compiled> = Vec::new();
         for sql in api.statements_of(kind) {
-            match compiler.compile(sql) {
+            match compiler.compile_telling_where(sql) {
                 Ok(compiled) => sound.push(compiled),
-                Err(words) => findings.refused(&api, index, sql, &words),
+                Err((words, at)) => findings.refused(&api, index, (sql, at), &words),
             }
         }
         api.operations[index].terms.touched = touched::touched(plan, live, &sound);
@@ -240,7 +240,8 @@ impl Findings<'_> {
         if self.plan.places.has(&inline) { inline } else { format!("{endpoint}.sql_file") }
     }
 
-    fn refused(&mut self, api: &Api, operation: usize, sql: &str, words: &str) {
+    /// With the byte of the statement that SQLite's words are about, if it says so.
+    fn refused(&mut self, api: &Api, operation: usize, (sql, at): (&str, Option<usize>), words: &str) {
         let kind = api.operations[operation].kind;
         let key = self.key_of_operation(api, kind);
         let place = api.routes().iter().find_map(|route| {
@@ -251,13 +252,19 @@ impl Findings<'_> {
         });
         let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
         match kind {
-            Kind::Sql(_) => {
-                let at = self.sql_key(&key);
-                self.fault(
-                    &at,
-                    format!("{words}{place}"),
-                    "mend the statement, or declare the table or column it needs",
-                );
+            Kind::Sql(statement) => {
+                let endpoint = &self.plan.endpoints[api.endpoint_of_statement(self.plan, statement)];
+                let has_file = matches!(&endpoint.kind, EndpointKind::Sql(sql) if sql.file.is_some());
+                let remedy = "mend the statement, or declare the table or column it needs";
+                let mut fault =
+                    self.plan.places.fault(&self.sql_key(&key), format!("{words}{place}"), remedy);
+                // Line breaks of the file are those of what is prepared.
+                if let Some(before) = at.filter(|_| has_file).and_then(|at| sql.get(..at)) {
+                    fault.line = Some(1 + before.matches('\n').count());
+                }
+                if !self.faults.contains(&fault) {
+                    self.faults.push(fault);
+                }
             }
             _ => self.fault(
                 &key,

@@ -39,11 +39,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         say!("{sentence}");
     }
     let statements = print_routes(&plan, &verified.api);
-    print_notes(&verified.notes);
+    let notes: Vec<Fault> = plan.notes.iter().chain(&verified.notes).cloned().collect();
+    print_notes(&notes);
     if !verified.faults.is_empty() {
         return Err(Failure::Faults(verified.faults));
     }
-    let notes = match verified.notes.len() {
+    let notes = match notes.len() {
         0 => String::new(),
         count => format!(", {}", counted(count, "note")),
     };

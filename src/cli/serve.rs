@@ -108,6 +108,9 @@ fn start(plan: Arc<Plan>, host: Host, printer: Printer) -> Result<Running, Failu
     if let Some(sentence) = plan.no_effect_yet() {
         emit(line!(Info, "{sentence}"));
     }
+    for note in &plan.notes {
+        emit(line!(Warn, "{note}"));
+    }
     printer.print(format!("ringmill {} serves {}", env!("CARGO_PKG_VERSION"), source(&plan.source)));
 
     let shards = host.shard_cpus.len();

@@ -1,21 +1,24 @@
 //! `[endpoints]`: SQL, constants and echoes.
 
+use std::rc::Rc;
+
 use super::bounded::{self, Unread};
 use super::columns::locate;
-use super::faults::did_you_mean;
+use super::faults::{did_you_mean, nearest};
 use super::keys;
 use super::limits;
 use super::paths::{self, Path};
 use super::plan::{
-    CacheDefaults, Endpoint, EndpointKind, Parameter, RateLimit, Shape, SqlEndpoint, Table, Type,
+    CacheDefaults, Endpoint, EndpointKind, Parameter, RateLimit, Shape, SqlEndpoint, SqlFile, Table, Type,
 };
+use super::raw::RANK_SQL_FILES;
 use super::rules::{self, Needed};
 use super::section::{At, Section};
 use super::services::cache_rule;
 use super::sql;
 use super::tables::{direction, refuse_other_access};
 use super::templates::{self, Scope};
-use super::tree::Value;
+use super::tree::{Origin, Place, Value};
 use super::values;
 
 /// What makes an endpoint; each has exactly one.
@@ -138,8 +141,11 @@ fn kind(section: &Section<'_>, path: &Path, tables: &[Table]) -> EndpointKind {
             refuse_sql_keys(section, "an echo");
             EndpointKind::Echo
         }
-        ("sql_file", Some(at)) => sql_endpoint(section, &at, read_sql(&at), path, tables),
-        (_, Some(at)) => sql_endpoint(section, &at, at.text().map(str::to_string), path, tables),
+        ("sql_file", Some(at)) => {
+            let (statement, origin) = read_sql(&at).unzip();
+            sql_endpoint(section, &at, (statement, origin), path, tables)
+        }
+        (_, Some(at)) => sql_endpoint(section, &at, (at.text().map(str::to_string), None), path, tables),
         (_, None) => EndpointKind::Echo,
     }
 }
@@ -152,10 +158,18 @@ fn refuse_sql_keys(section: &Section<'_>, what: &str) {
     }
 }
 
-fn read_sql(at: &At<'_>) -> Option<String> {
-    let path = at.place().origin.folder.join(at.text()?);
+/// A statement, and the file that it stands in.
+fn read_sql(at: &At<'_>) -> Option<(String, Rc<Origin>)> {
+    let (outer, written) = (&at.place().origin, at.text()?);
+    let path = outer.folder.join(written);
     match bounded::read(&path, SQL_FILE_BYTES_MAX) {
-        Ok(sql) => Some(sql),
+        Ok(sql) => {
+            let name = match std::path::Path::new(&outer.name).parent() {
+                Some(beside) if at.place().line.is_some() => beside.join(written).display().to_string(),
+                _ => written.to_owned(),
+            };
+            Some((sql, Rc::new(Origin { name, folder: outer.folder.clone(), rank: RANK_SQL_FILES })))
+        }
         Err(Unread { error, .. }) => {
             let remedy = bounded::remedy(&error).unwrap_or(match error.kind() {
                 std::io::ErrorKind::FileTooLarge => "name a file with one statement",
@@ -167,19 +181,20 @@ fn read_sql(at: &At<'_>) -> Option<String> {
     }
 }
 
-/// `statement` is `None` if there is a fault about it already.
+/// The statement is `None` if there is a fault about it already; with the file that it stands in.
 fn sql_endpoint(
     section: &Section<'_>,
     at: &At<'_>,
-    statement: Option<String>,
+    (statement, origin): (Option<String>, Option<Rc<Origin>>),
     path: &Path,
     tables: &[Table],
 ) -> EndpointKind {
     let parameters = parameters(section, path, tables);
     let sql = statement.unwrap_or_default();
     if !sql.is_empty() || at.as_text().is_some_and(str::is_empty) {
-        check_statement(at, &sql, &parameters);
+        check_statement(at, origin.as_ref(), &sql, &parameters);
     }
+    let file = origin.map(|origin| SqlFile { name: origin.name.clone(), line: sql::first_line(&sql) });
     let shape = match section.choice("shape") {
         "row" => Shape::Row,
         "value" => Shape::Value,
@@ -189,6 +204,7 @@ fn sql_endpoint(
     let order = section.texts("order");
     EndpointKind::Sql(SqlEndpoint {
         sql,
+        file,
         shape,
         status: section.integer_if("status").and_then(|status| u16::try_from(status).ok()),
         reply: section.get("reply").and_then(|at| reply(&at, shape, &parameters)),
@@ -207,11 +223,20 @@ fn sql_endpoint(
     })
 }
 
-fn check_statement(at: &At<'_>, sql: &str, parameters: &[Parameter]) {
+fn check_statement(at: &At<'_>, origin: Option<&Rc<Origin>>, sql: &str, parameters: &[Parameter]) {
+    // In a file of its own at the line there.
+    let tell = |line: Option<usize>, message: String, remedy: String| match origin {
+        Some(origin) => {
+            let place = Place { origin: origin.clone(), line: line.or(Some(sql::first_line(sql))) };
+            at.fault_at(&place, &at.key, message, remedy);
+        }
+        None => at.fault(message, remedy),
+    };
     let found = match sql::parameters(sql) {
         Ok(found) => found,
-        Err((message, remedy)) => {
-            at.fault(message, remedy);
+        Err(unsound) => {
+            let shown = if origin.is_some() { unsound.message.clone() } else { unsound.to_string() };
+            tell(unsound.line, shown, unsound.remedy.into());
             return;
         }
     };
@@ -219,10 +244,12 @@ fn check_statement(at: &At<'_>, sql: &str, parameters: &[Parameter]) {
     for used in found {
         if !parameters.iter().any(|known| known.name == used.name) && !missing.contains(&used.name) {
             missing.push(used.name);
-            at.fault(
-                format!("${} is not declared", used.name),
-                format!("declare it: params = {{ {} = \"table.column\" }}", used.name),
-            );
+            let declare = format!("params = {{ {} = \"table.column\" }}", used.name);
+            let remedy = match nearest(used.name, parameters.iter().map(|known| known.name.as_str())) {
+                Some(meant) => format!("did you mean `${meant}`? Else declare it: {declare}"),
+                None => format!("declare it: {declare}"),
+            };
+            tell(Some(sql::line_of(sql, used.at.start)), format!("${} is not declared", used.name), remedy);
         }
     }
 }

@@ -6,13 +6,14 @@ use super::bounded;
 use super::faults::Faults;
 use super::keys::{Key, Kind, Secret};
 use super::tree::{Node, Secrecy, Value, join};
+use super::variables::Environment;
 
 /// The longest file that `${file:…}` reads.
 const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Expands every string below `node`, which stands at `key`, save those of keys named `sql`. What came in so is a secret,
 /// and so is `database.password`.
-pub(super) fn expand(node: &mut Node, key: &str, environment: &[(String, String)], faults: &Faults) {
+pub(super) fn expand(node: &mut Node, key: &str, environment: &Environment<'_>, faults: &Faults) {
     if key == "database.password" && !matches!(&node.value, Value::Text(text) if text.is_empty()) {
         node.secrecy = Secrecy::Secret;
     }
@@ -96,7 +97,7 @@ fn wrong<T>(message: String, remedy: impl Into<String>) -> Result<T, Wrong> {
 
 fn expand_text(
     text: &str,
-    environment: &[(String, String)],
+    environment: &Environment<'_>,
     folder: &std::path::Path,
 ) -> Result<Expanded, Wrong> {
     let mut out = String::new();
@@ -122,11 +123,7 @@ fn expand_text(
     Ok(Expanded { text: out, secrecy })
 }
 
-fn look_up(
-    inside: &str,
-    environment: &[(String, String)],
-    folder: &std::path::Path,
-) -> Result<String, Wrong> {
+fn look_up(inside: &str, environment: &Environment<'_>, folder: &std::path::Path) -> Result<String, Wrong> {
     if let Some(path) = inside.strip_prefix("file:") {
         let path = folder.join(path);
         return read_secret(&path).or_else(|error| {
@@ -146,11 +143,11 @@ fn look_up(
             "write ${NAME}, ${NAME:-default} or ${file:/path}; a plain `${` is `$${`",
         );
     }
-    let found = environment.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+    let found = environment.look_up(name);
     // As in a shell, `:-` counts an empty variable as a missing one.
     match (found, default) {
-        (Some(value), Some(default)) if value.is_empty() => Ok(default.into()),
-        (Some(value), _) => Ok(value.clone()),
+        (Some(""), Some(default)) => Ok(default.into()),
+        (Some(value), _) => Ok(value.into()),
         (None, Some(default)) => Ok(default.into()),
         (None, None) => wrong(
             format!("the environment has no {name}"),
@@ -178,7 +175,7 @@ mod tests {
     fn check(text: &str, expected: Result<(&str, Secrecy), &str>) {
         let environment: Vec<(String, String)> =
             [("A", "1"), ("EMPTY", ""), ("NESTED", "${A}")].map(|(k, v)| (k.into(), v.into())).to_vec();
-        let got = expand_text(text, &environment, std::path::Path::new("/nowhere"));
+        let got = expand_text(text, &Environment::of(&environment), std::path::Path::new("/nowhere"));
         match (got, expected) {
             (Ok(got), Ok((text, secrecy))) => assert_eq!((got.text.as_str(), got.secrecy), (text, secrecy)),
             (Err(got), Err(message)) => assert_eq!(got.message, message),

@@ -54,7 +54,10 @@ impl std::error::Error for Fault {}
 
 /// Collects faults while planners go on.
 #[derive(Default)]
-pub(super) struct Faults(RefCell<Vec<(usize, Fault)>>);
+pub(super) struct Faults {
+    faults: RefCell<Vec<(usize, Fault)>>,
+    notes: RefCell<Vec<(usize, Fault)>>,
+}
 
 impl Faults {
     /// Notes one fault.
@@ -66,17 +69,24 @@ impl Faults {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        let fault = Fault {
-            file: place.origin.name.clone(),
-            line: place.line,
-            key: key.into(),
-            message: message.into(),
-            remedy: remedy.into(),
-        };
-        let mut faults = self.0.borrow_mut();
+        let fault = fault(place, key.into(), message.into(), remedy.into());
+        let mut faults = self.faults.borrow_mut();
         if !faults.iter().any(|(_, known)| *known == fault) {
             faults.push((place.origin.rank, fault));
         }
+    }
+
+    /// Notes what hinders nothing.
+    #[cold]
+    pub(super) fn note(
+        &self,
+        place: &Place,
+        key: impl Into<String>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let note = fault(place, key.into(), message.into(), remedy.into());
+        self.notes.borrow_mut().push((place.origin.rank, note));
     }
 
     /// Notes a fault of a file as a whole.
@@ -87,10 +97,22 @@ impl Faults {
 
     /// All faults by file and line; those of one line in the order in which they were found.
     pub(super) fn sorted(&self) -> Vec<Fault> {
-        let mut faults = self.0.take();
-        faults.sort_by_key(|(rank, fault)| (*rank, fault.line));
-        faults.into_iter().map(|(_, fault)| fault).collect()
+        sorted(self.faults.take())
     }
+
+    /// All that was noted, in the same order.
+    pub(super) fn notes(&self) -> Vec<Fault> {
+        sorted(self.notes.take())
+    }
+}
+
+fn sorted(mut faults: Vec<(usize, Fault)>) -> Vec<Fault> {
+    faults.sort_by_key(|(rank, fault)| (*rank, fault.line));
+    faults.into_iter().map(|(_, fault)| fault).collect()
+}
+
+fn fault(place: &Place, key: String, message: String, remedy: String) -> Fault {
+    Fault { file: place.origin.name.clone(), line: place.line, key, message, remedy }
 }
 
 /// The known name that a wrong one was probably meant to be.
@@ -122,7 +144,7 @@ pub(crate) fn did_you_mean<'a>(
 }
 
 /// Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment).
-fn edit_distance(left: &str, right: &str) -> usize {
+pub(super) fn edit_distance(left: &str, right: &str) -> usize {
     let left: Vec<char> = left.chars().collect();
     let right: Vec<char> = right.chars().collect();
     let mut rows: [Vec<usize>; 3] =

@@ -42,6 +42,16 @@ pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String>
     Ok(found)
 }
 
+/// The folder whose names the first wildcard of a pattern is compared with.
+pub(super) fn folder_of(folder: &Path, pattern: &str) -> PathBuf {
+    let before = pattern.find(['*', '?']).map_or(pattern, |at| &pattern[..at]);
+    match before.rsplit_once('/') {
+        None => folder.to_path_buf(),
+        Some(("", _)) => PathBuf::from("/"),
+        Some((parts, _)) => folder.join(parts),
+    }
+}
+
 /// Whether `name` fits `pattern`; linear but for one step back to the last `*`.
 fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
@@ -72,7 +82,17 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::{folder_of, matches};
+    use std::path::Path;
+
+    #[test]
+    fn folders_of_patterns() {
+        for (pattern, expected) in
+            [("*.toml", "/e"), ("api/*.toml", "/e/api"), ("a/b?/c/*", "/e/a"), ("/x/*", "/x"), ("/*", "/")]
+        {
+            assert_eq!(folder_of(Path::new("/e"), pattern), Path::new(expected), "{pattern}");
+        }
+    }
 
     #[test]
     fn patterns() {

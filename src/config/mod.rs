@@ -16,6 +16,8 @@ mod faults;
 mod tree;
 
 mod bounded;
+mod variables;
+
 mod expand;
 mod glob;
 mod raw;
@@ -118,6 +120,7 @@ pub fn examine(inputs: &Inputs) -> Examined {
     let tables = tables::plan(&root, &rate_limits, &services.cache);
     let mut endpoints = endpoints::plan(&root, &rate_limits, &tables, &services.cache);
     paths::refuse_conflicts(&root, &services.server, &tables, &endpoints);
+    let notes = faults.notes();
     let faults = faults.sorted();
     if faults.iter().any(|fault| !leaves_tables_certain(&fault.key)) {
         return Examined { faults, plan: None };
@@ -126,6 +129,15 @@ pub fn examine(inputs: &Inputs) -> Examined {
         let key = key_of("endpoints", &endpoint.name);
         !faults.iter().any(|fault| is_within(&fault.key, &key))
     });
+    let mut places = Places::of(&raw.root);
+    for endpoint in &endpoints {
+        if let plan::EndpointKind::Sql(sql) = &endpoint.kind
+            && let Some(file) = &sql.file
+        {
+            let key = key_of(&key_of("endpoints", &endpoint.name), "sql_file");
+            places.move_to(&key, &file.name, file.line);
+        }
+    }
     let plan = Plan {
         source: raw.source,
         server: services.server,
@@ -137,7 +149,8 @@ pub fn examine(inputs: &Inputs) -> Examined {
         tables,
         endpoints,
         shown: raw.root.shown(""),
-        places: Places::of(&raw.root),
+        places,
+        notes,
     };
     Examined { faults, plan: Some(plan) }
 }

@@ -62,6 +62,15 @@ impl Places {
         }
     }
 
+    /// Has what is told of a key name another file, in which its value stands.
+    pub(super) fn move_to(&mut self, key: &str, file: &str, line: usize) {
+        let index = self.files.iter().position(|name| name == file).unwrap_or_else(|| {
+            self.files.push(file.to_owned());
+            self.files.len() - 1
+        });
+        self.by_key.insert(key.to_owned(), Spot { file: index, line: Some(line) });
+    }
+
     /// Puts faults in the order of files and lines; those of one line stay in theirs.
     pub fn sort(&self, faults: &mut [Fault]) {
         let rank = |file: &str| self.files.iter().position(|name| *name == file).unwrap_or(usize::MAX);

@@ -25,6 +25,8 @@ pub struct Plan {
     pub shown: serde_json::Value,
     /// Where each key was written.
     pub places: super::Places,
+    /// What is worth knowing of the file and its surroundings and hinders nothing.
+    pub notes: Vec<super::Fault>,
 }
 
 impl Plan {
@@ -457,6 +459,8 @@ pub enum EndpointKind {
 pub struct SqlEndpoint {
     /// With `$name` parameters, as written.
     pub sql: String,
+    /// `None`: it stands in the file itself.
+    pub file: Option<SqlFile>,
     pub parameters: Vec<Parameter>,
     pub shape: Shape,
     /// `None`: the shape's default, 200.
@@ -471,6 +475,15 @@ pub struct SqlEndpoint {
     /// `None`: `statement_timeout`.
     pub timeout: Option<Duration>,
     pub order: Vec<String>,
+}
+
+/// Where a statement of `sql_file` stands.
+#[derive(Clone, Debug)]
+pub struct SqlFile {
+    /// As faults name it.
+    pub name: String,
+    /// Where the statement begins, counted from 1.
+    pub line: usize,
 }
 
 #[derive(Clone, Debug)]

@@ -10,12 +10,11 @@ use super::expand::{expand, refuse, refuse_told};
 use super::faults::Faults;
 use super::plan::Source;
 use super::tree::{Copier, Entry, Node, Origin, Place, Stem, Value, join};
+use super::variables::{self, Environment};
 use super::{BUILTIN, FORMAT, Inputs, glob, keys};
 
 /// The file that is looked for in the working directory.
 pub(super) const FILE_NAME: &str = "ringmill.toml";
-/// Before each key in the environment; `__` stands for the dot.
-const VARIABLE_PREFIX: &str = "RINGMILL_";
 /// Faults of syntax that are shown of one file: one wrong quote may make many.
 const SYNTAX_FAULTS_MAX: usize = 10;
 /// What included files may hold.
@@ -23,6 +22,7 @@ const INCLUDABLE: [&str; 3] = ["rate_limits", "tables", "endpoints"];
 
 /// Ranks of origins, for the order of faults; included files count on from the last one.
 const RANK_FILE: usize = 0;
+pub(super) const RANK_SQL_FILES: usize = usize::MAX - 2;
 const RANK_ENVIRONMENT: usize = usize::MAX - 1;
 const RANK_SETS: usize = usize::MAX;
 
@@ -37,17 +37,19 @@ pub(super) fn read(inputs: &Inputs<'_>, faults: &Faults) -> Option<Raw> {
     let (source, origin, path, text) = choose(inputs, faults)?;
     let mut root = parse(&origin, &text, faults)?;
     refuse_other_formats(&root, faults)?;
-    expand(&mut root, "", &inputs.environment, faults);
+    let environment = Environment::of(&inputs.environment);
+    expand(&mut root, "", &environment, faults);
 
-    let layers = overlays(inputs, &root, faults);
+    let layers = overlays(inputs, &environment, &root, faults);
     let include = layers.iter().rev().find(|layer| layer.path == ["include"]).map(|layer| &layer.node);
     if let Some(mut include) = include.or(root.get("include")).cloned() {
         refuse(&mut include, "include", keys::IN_FAULTS, faults);
-        add_included(&mut root, &include, path.as_deref(), &inputs.environment, faults)?;
+        add_included(&mut root, &include, path.as_deref(), &environment, faults)?;
     }
     for layer in layers {
         lay_over(&mut root, layer, faults);
     }
+    environment.tell_unknown(&outside(inputs, "environment", RANK_ENVIRONMENT), &root, faults);
     refuse_told(&mut root, "", keys::ROOT, faults);
     add_defaults(&mut root, keys::ROOT);
     Some(Raw { root, source })
@@ -120,15 +122,16 @@ struct Layer {
     node: Node,
 }
 
-fn overlays(inputs: &Inputs<'_>, root: &Node, faults: &Faults) -> Vec<Layer> {
-    // Relative paths of the shell start where the shell is.
-    let origin = |name: &str, rank| {
-        Rc::new(Origin { name: name.into(), folder: inputs.working_directory.to_path_buf(), rank })
-    };
-    let environment = origin("environment", RANK_ENVIRONMENT);
-    let sets = origin("--set", RANK_SETS);
+/// Relative paths of the shell start where the shell is.
+fn outside(inputs: &Inputs<'_>, name: &str, rank: usize) -> Rc<Origin> {
+    Rc::new(Origin { name: name.into(), folder: inputs.working_directory.to_path_buf(), rank })
+}
+
+fn overlays(inputs: &Inputs<'_>, variables: &Environment<'_>, root: &Node, faults: &Faults) -> Vec<Layer> {
+    let environment = outside(inputs, "environment", RANK_ENVIRONMENT);
+    let sets = outside(inputs, "--set", RANK_SETS);
     let mut layers = Vec::new();
-    for (name, value) in &inputs.environment {
+    for (name, value) in variables.variables {
         let Some(path) = variable_path(name, root) else { continue };
         if path.iter().any(String::is_empty) {
             let place = Place { origin: environment.clone(), line: None };
@@ -152,14 +155,14 @@ fn overlays(inputs: &Inputs<'_>, root: &Node, faults: &Faults) -> Vec<Layer> {
         }
     }
     for flag in &inputs.flags {
-        let origin = origin(flag.name, RANK_SETS);
+        let origin = outside(inputs, flag.name, RANK_SETS);
         let path = flag.key.split('.').map(str::to_owned).collect();
         layers.push(Layer { node: overlay_value(&origin, &flag.value), path });
     }
     for layer in &mut layers {
         let key = layer.path.iter().fold(String::new(), |key, name| join(&key, name));
         if layer.path.last().is_none_or(|name| name != "sql") {
-            expand(&mut layer.node, &key, &inputs.environment, faults);
+            expand(&mut layer.node, &key, variables, faults);
         }
     }
     layers
@@ -168,7 +171,7 @@ fn overlays(inputs: &Inputs<'_>, root: &Node, faults: &Faults) -> Vec<Layer> {
 /// `RINGMILL_SERVER__LISTEN` → `server.listen`. A name without `__` counts only if it is a key: container platforms
 /// make up others, such as `RINGMILL_PORT`.
 fn variable_path(name: &str, root: &Node) -> Option<Vec<String>> {
-    let name = name.strip_prefix(VARIABLE_PREFIX)?;
+    let name = name.strip_prefix(variables::PREFIX)?;
     if !name.contains("__") {
         let lower = name.to_ascii_lowercase();
         return ["format", "include"].contains(&lower.as_str()).then(|| vec![lower]);
@@ -269,7 +272,7 @@ fn add_included(
     root: &mut Node,
     include: &Node,
     main: Option<&Path>,
-    environment: &[(String, String)],
+    environment: &Environment<'_>,
     faults: &Faults,
 ) -> Option<()> {
     let Value::List(patterns) = &include.value else {
@@ -287,6 +290,9 @@ fn add_included(
         let folder = &include.place.origin.folder;
         match &pattern.value {
             Value::Text(text) => match glob::find(folder, text) {
+                Ok(found) if found.is_empty() => {
+                    note_unmatched(pattern, &glob::folder_of(folder, text), faults);
+                }
                 Ok(found) => files.extend(found),
                 Err(message) => {
                     faults.add(
@@ -337,6 +343,17 @@ fn add_included(
     }
     // What an unreadable file declares would be missed everywhere else.
     (!missing).then_some(())
+}
+
+/// A pattern of files that come later is no fault.
+fn note_unmatched(pattern: &Node, folder: &Path, faults: &Faults) {
+    let (pattern_text, shown) = (pattern.quoted(), folder.display());
+    let message = if folder.is_dir() {
+        format!("{pattern_text} matches no file in {shown}")
+    } else {
+        format!("{pattern_text} matches no file: there is no folder {shown}")
+    };
+    faults.note(&pattern.place, "include", message, "mend the pattern, or remove it");
 }
 
 fn merge(root: &mut Node, part: Node, faults: &Faults) {

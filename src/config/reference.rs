@@ -71,14 +71,18 @@ told at once, each with its file, line and remedy.
 - **From outside** the later wins: the file, then the environment, then `--set`, then flags of their own such as `--listen`.
   A variable is `RINGMILL_` and the key in capitals with `__` for the dot: `RINGMILL_SERVER__LISTEN=0.0.0.0:5000`,
   `RINGMILL_TABLES__USERS__PAGE__MAX=50`. A flag is `--set tables.users.page.max=50`, as often as need be. The value of
-  either is TOML, and what does not parse as TOML is a string.
+  either is TOML, and what does not parse as TOML is a string. A variable that is a key but for a `_` in the place of `__` is a
+  fault (`RINGMILL_SERVER_LISTEN`), one that is nearly a key, or the end of one (`RINGMILL_LISTEN`), a note of `check` and a warning of the
+  log; others set nothing, since container platforms make up variables too (`RINGMILL_PORT`). What the file names with `${…}` is its own.
 - **`\"${…}\"`** in any string but `sql`, after parsing: `\"${NAME}\"` is a variable of the environment, `\"${NAME:-default}\"`
   one that may be missing, `\"${file:/run/secrets/name}\"` the text of a file without the line end behind it; `\"$${\"` is a
   plain `${`. What comes in that way is a secret: neither faults nor the log nor `check` nor the admin listener's `/config` show
   it, but for what the first lines of a start tell: addresses, how many shards and connections, the database's file. Where others
   would be told it, it is a fault: see Secrets below.
 - **`include`** names more files, with `*` for any part of a name: `include = [\"api/*.toml\"]`. They may hold
-  `[rate_limits]`, `[tables]` and `[endpoints]`; a name that is declared twice is a fault.
+  `[rate_limits]`, `[tables]` and `[endpoints]`; a name that is declared twice is a fault, and a pattern that matches no file a note of
+  `check`.
+- **`sql_file`** names a file that holds an endpoint's statement; what is wrong with it is told with that file and the line there.
 
 A key that *must be given* has no default. Bounds are inclusive.
 ";

@@ -17,13 +17,38 @@ pub(super) struct SqlParameter<'a> {
     pub(super) at: Range<usize>,
 }
 
+/// What is wrong with a statement, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unsound {
+    /// Of the statement, counted from 1; `None`: it is wrong as a whole.
+    pub(super) line: Option<usize>,
+    /// What stands in that line.
+    pub(super) message: String,
+    pub(super) remedy: &'static str,
+}
+
+impl Unsound {
+    fn at(sql: &str, at: usize, message: impl Into<String>, remedy: &'static str) -> Unsound {
+        Unsound { line: Some(line_of(sql, at)), message: message.into(), remedy }
+    }
+}
+
+/// For a statement that has no file of its own.
+impl std::fmt::Display for Unsound {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(line) = self.line {
+            write!(out, "line {line} ")?;
+        }
+        out.write_str(&self.message)
+    }
+}
+
 /// Every `$name` of a statement, in order, repetitions included.
 ///
 /// # Errors
 ///
-/// What is wrong with the statement, and what to do about it: something is not closed, there is more than one statement
-/// or none, or a parameter has another form.
-pub(super) fn parameters(sql: &str) -> Result<Vec<SqlParameter<'_>>, (String, &'static str)> {
+/// Something is not closed, there is more than one statement or none, or a parameter has another form.
+pub(super) fn parameters(sql: &str) -> Result<Vec<SqlParameter<'_>>, Unsound> {
     let bytes = sql.as_bytes();
     let mut parameters = Vec::new();
     let mut at = 0;
@@ -44,10 +69,8 @@ pub(super) fn parameters(sql: &str) -> Result<Vec<SqlParameter<'_>>, (String, &'
                 at + 1
             }
             _ if ended => {
-                return Err((
-                    format!("line {} begins a second statement", line_of(sql, at)),
-                    "write one statement to an endpoint",
-                ));
+                let remedy = "write one statement to an endpoint";
+                return Err(Unsound::at(sql, at, "begins a second statement", remedy));
             }
             b'\'' => closed(sql, at, '\'', "a string")?,
             b'"' | b'`' => closed(sql, at, byte.into(), "a quoted name")?,
@@ -59,10 +82,8 @@ pub(super) fn parameters(sql: &str) -> Result<Vec<SqlParameter<'_>>, (String, &'
                 let end = word_end(bytes, at + 1);
                 let name = &sql[at + 1..end];
                 if !super::values::is_identifier(name) {
-                    return Err((
-                        format!("line {} has a `$` without a name", line_of(sql, at)),
-                        "write $name, letters, digits and `_`",
-                    ));
+                    let remedy = "write $name, letters, digits and `_`";
+                    return Err(Unsound::at(sql, at, "has a `$` without a name", remedy));
                 }
                 parameters.push(SqlParameter { name, at: at..end });
                 end
@@ -78,7 +99,8 @@ pub(super) fn parameters(sql: &str) -> Result<Vec<SqlParameter<'_>>, (String, &'
         has_words |= is_word(bytes[start]);
     }
     if !has_words {
-        return Err(("the statement is empty".into(), "write a statement"));
+        let message = "the statement is empty".into();
+        return Err(Unsound { line: None, message, remedy: "write a statement" });
     }
     Ok(parameters)
 }
@@ -98,7 +120,7 @@ fn line_end(bytes: &[u8], from: usize) -> usize {
 }
 
 /// Behind the quote that closes the one at `from`; a doubled one stands for itself.
-fn closed(sql: &str, from: usize, quote: char, what: &str) -> Result<usize, (String, &'static str)> {
+fn closed(sql: &str, from: usize, quote: char, what: &str) -> Result<usize, Unsound> {
     let mut at = from + 1;
     while let Some(length) = sql[at..].find(quote) {
         at += length + 1;
@@ -110,15 +132,32 @@ fn closed(sql: &str, from: usize, quote: char, what: &str) -> Result<usize, (Str
     not_closed(sql, from, what)
 }
 
-fn not_closed<T>(sql: &str, at: usize, what: &str) -> Result<T, (String, &'static str)> {
-    Err((format!("line {} begins {what} that is not closed", line_of(sql, at)), "close it"))
+fn not_closed<T>(sql: &str, at: usize, what: &str) -> Result<T, Unsound> {
+    Err(Unsound::at(sql, at, format!("begins {what} that is not closed"), "close it"))
 }
 
-fn other_form<T>(sql: &str, at: usize) -> Result<T, (String, &'static str)> {
-    Err((format!("line {} has a parameter without `$`", line_of(sql, at)), "write it as $name"))
+fn other_form<T>(sql: &str, at: usize) -> Result<T, Unsound> {
+    Err(Unsound::at(sql, at, "has a parameter without `$`", "write it as $name"))
 }
 
-fn line_of(sql: &str, at: usize) -> usize {
+/// The line in which a statement begins, behind comments and empty lines.
+pub(super) fn first_line(sql: &str) -> usize {
+    let bytes = sql.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        at = match bytes[at] {
+            b'-' if bytes.get(at + 1) == Some(&b'-') => line_end(bytes, at),
+            b'/' if bytes.get(at + 1) == Some(&b'*') => {
+                sql[at + 2..].find("*/").map_or(bytes.len(), |length| at + 2 + length + 2)
+            }
+            byte if byte.is_ascii_whitespace() => at + 1,
+            _ => return line_of(sql, at),
+        };
+    }
+    1
+}
+
+pub(super) fn line_of(sql: &str, at: usize) -> usize {
     1 + sql.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count()
 }
 
@@ -137,7 +176,7 @@ mod tests {
                     assert_eq!(sql[parameter.at.clone()], format!("${}", parameter.name));
                 }
             }
-            (Err((message, _)), Err(expected)) => assert_eq!(message, expected, "{sql}"),
+            (Err(unsound), Err(expected)) => assert_eq!(unsound.to_string(), expected, "{sql}"),
             _ => panic!("{sql}: {found:?}"),
         }
     }
@@ -165,6 +204,20 @@ mod tests {
         check("SELECT /* a", Err("line 1 begins a comment that is not closed"));
         check(" ; -- nothing", Err("the statement is empty"));
         check("", Err("the statement is empty"));
+    }
+
+    #[test]
+    fn where_a_statement_begins() {
+        for (sql, line) in [
+            ("SELECT 1", 1),
+            ("\n\n SELECT 1", 3),
+            ("-- a\n/* b\n*/ SELECT\n1", 3),
+            ("-- a", 1),
+            ("/*", 1),
+            ("", 1),
+        ] {
+            assert_eq!(first_line(sql), line, "{sql}");
+        }
     }
 
     proptest! {

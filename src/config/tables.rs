@@ -308,7 +308,7 @@ fn index(at: &At<'_>, columns: &[Column]) -> Index {
         match super::sql::parameters(text) {
             Ok(found) if found.is_empty() => {}
             Ok(_) => at.fault("the condition of an index has no parameters", "write the value itself"),
-            Err((message, remedy)) => at.fault(message, remedy),
+            Err(unsound) => at.fault(unsound.to_string(), unsound.remedy),
         }
         Some(text.to_string())
     });

@@ -31,6 +31,7 @@ mod seeding;
 mod splits;
 mod starting;
 mod store;
+mod surroundings;
 mod syncs;
 mod together;
 mod values;

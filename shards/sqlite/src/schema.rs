@@ -303,10 +303,25 @@ impl Compiler {
     /// # Errors
     /// SQLite's words on what is wrong with it, or that it may not stand in a job.
     pub fn compile(&self, sql: &str) -> Result<Compiled, String> {
+        self.compile_telling_where(sql).map_err(|(words, _)| words)
+    }
+
+    /// [`compile`](Compiler::compile).
+    ///
+    /// # Errors
+    /// SQLite's words, and the byte of the statement that they are about, if SQLite says so.
+    pub fn compile_telling_where(&self, sql: &str) -> Result<Compiled, (String, Option<usize>)> {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen::default();
-        let statement = self.connection.prepare(sql).map_err(|error| match fault::error(error) {
-            Error::Statement { detail } | Error::Unavailable { detail } => detail,
-            other => format!("{other:?}"),
+        let statement = self.connection.prepare(sql).map_err(|error| {
+            let offset = match &error {
+                rusqlite::Error::SqlInputError { offset, .. } => usize::try_from(*offset).ok(),
+                _ => None,
+            };
+            let words = match fault::error(error) {
+                Error::Statement { detail } | Error::Unavailable { detail } => detail,
+                other => format!("{other:?}"),
+            };
+            (words, offset)
         })?;
         let parameter = |index| statement.parameter_name(index).unwrap_or_default().to_owned();
         let mut seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));

@@ -222,3 +222,97 @@ fn other_formats_and_faults_of_syntax() {
         ],
     );
 }
+
+/// Variables, and the faults and notes that they come to in a file with a table.
+#[track_caller]
+fn check_variables(names: &[&str], expected_faults: &[&str], expected_notes: &[&str]) {
+    let folder =
+        Folder::with("[server]\ndata = \"${RINGMILL_SERVER_DATA}\"\n[tables.t]\ncolumns.id = \"bigint\"\n");
+    let mut environment: Vec<_> = names.iter().map(|name| (*name, "x")).collect();
+    environment.push(("RINGMILL_SERVER_DATA", "x"));
+    let examined = examine(&Inputs {
+        config: None,
+        working_directory: folder.path(),
+        environment: pairs(&environment),
+        sets: Vec::new(),
+        flags: Vec::new(),
+    });
+    assert_eq!(shown(&examined.faults), expected_faults, "{names:?}");
+    let notes = examined.plan.map(|plan| shown(&plan.notes)).unwrap_or_default();
+    assert_eq!(notes, expected_notes, "{names:?}");
+}
+
+#[test]
+fn variables_that_set_nothing() {
+    const SETS_NONE: &str = "sets no key: `__` stands for the dot";
+    let told = |name: &str, remedy: &str| format!("environment: {name}: {SETS_NONE}; {remedy}");
+    for (name, meant) in [
+        ("RINGMILL_SERVER_LISTEN", "RINGMILL_SERVER__LISTEN"),
+        ("RINGMILL_HTTP_MAXBODY", "RINGMILL_HTTP__MAX_BODY"),
+        ("RINGMILL_TABLES_T_NOUN", "RINGMILL_TABLES__T__NOUN"),
+    ] {
+        check_variables(&[name], &[&told(name, &format!("write {meant}"))], &[]);
+    }
+    for (name, meant) in [
+        ("RINGMILL_SERVER_LISTN", "RINGMILL_SERVER__LISTEN"),
+        ("RINGMILL_LISTEN", "RINGMILL_SERVER__LISTEN"),
+        ("RINGMILL_MAX_BODY", "RINGMILL_HTTP__MAX_BODY"),
+        ("RINGMILL_INCLUDES", "RINGMILL_INCLUDE"),
+    ] {
+        check_variables(&[name], &[], &[&told(name, &format!("did you mean {meant}?"))]);
+    }
+    // What container platforms and scripts make up, and what the file names itself.
+    for name in [
+        "RINGMILL_PORT",
+        "RINGMILL_PORT_5000_TCP_ADDR",
+        "RINGMILL_SERVICE_HOST",
+        "RINGMILL_SEED",
+        "RINGMILL_WRITE_DOCS",
+        "RINGMILL_DATABASE_STATEMENT_TIMERS",
+        "ringmill_server_listen",
+        "RINGMILL_",
+    ] {
+        check_variables(&[name], &[], &[]);
+    }
+}
+
+#[test]
+fn a_pattern_that_matches_no_file_is_noted() {
+    let folder = Folder::with("include = [\"api/*.toml\",\n\"*.none\"]\n");
+    let shown_folder = folder.path().display();
+    let notes = || shown(&folder.load(&[], &[]).expect("no fault").notes);
+    let nothing_here = format!(
+        "ringmill.toml:2: include: \"*.none\" matches no file in {shown_folder}; mend the pattern, or remove it"
+    );
+    let no_folder = format!(
+        "ringmill.toml:1: include: \"api/*.toml\" matches no file: there is no folder {shown_folder}/api; mend the \
+         pattern, or remove it"
+    );
+    assert_eq!(notes(), [no_folder, nothing_here.clone()]);
+    folder.write("api/a.toml", "");
+    assert_eq!(notes(), [nothing_here]);
+}
+
+#[test]
+fn a_fault_in_an_sql_file_names_its_line() {
+    let folder = Folder::with("include = [\"api/*.toml\"]\n");
+    folder.write("api/c.toml", "[endpoints.c]\npath = \"/c/{id}\"\nsql_file = \"q/c.sql\"\n");
+    let at = "endpoints.c.sql_file";
+    for (sql, expected) in [
+        ("-- c\n\nSELECT 1,\n 'x", format!("4: {at}: begins a string that is not closed; close it")),
+        (
+            "SELECT 1;\nSELECT 2",
+            format!("2: {at}: begins a second statement; write one statement to an endpoint"),
+        ),
+        ("\n-- none", format!("1: {at}: the statement is empty; write a statement")),
+        (
+            "SELECT $id,\n $Id",
+            format!(
+                "2: {at}: $Id is not declared; did you mean `$id`? Else declare it: params = {{ Id = \"table.column\" }}"
+            ),
+        ),
+    ] {
+        folder.write("api/q/c.sql", sql);
+        assert_eq!(shown(&folder.load(&[], &[]).unwrap_err()), [format!("api/q/c.sql:{expected}")], "{sql}");
+    }
+}
