@@ -26,9 +26,9 @@ pub(super) enum Refusal {
 /// The fields of `body` in its order, duplicates included.
 fn fields(body: &[u8]) -> Result<Vec<Field<'_>>, Refusal> {
     let text = std::str::from_utf8(body).map_err(|error| Refusal::Invalid {
-        detail: format!("not UTF-8 at byte {}", error.valid_up_to() + 1),
+        detail: format!("The document is not UTF-8 (byte {})", error.valid_up_to() + 1),
     })?;
-    let invalid = |error: serde_json::Error| Refusal::Invalid { detail: error.to_string() };
+    let invalid = |error: serde_json::Error| Refusal::Invalid { detail: detail(&error) };
     if text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
         let mut json = serde_json::Deserializer::from_str(text);
         let fields = json.deserialize_map(Fields).map_err(invalid)?;
@@ -38,6 +38,39 @@ fn fields(body: &[u8]) -> Result<Vec<Field<'_>>, Refusal> {
         serde_json::from_str::<&RawValue>(text).map_err(invalid)?;
         Err(Refusal::NoObject)
     }
+}
+
+/// What the parser says, and what clients are told. It has no codes, so its words are looked for; `bodies_that_are_no_json`
+/// fails if one of them changes.
+const DETAILS: [(&str, &str); 17] = [
+    ("EOF while parsing a list", "The document ends in the middle of an array"),
+    ("EOF while parsing an object", "The document ends in the middle of an object"),
+    ("EOF while parsing a string", "The document ends in the middle of a string"),
+    ("EOF while parsing a value", "The document ends where a value should stand"),
+    ("expected `:`", "A colon should stand behind a field's name"),
+    ("expected `,` or `]`", "A comma or ] should stand behind an array's item"),
+    ("expected `,` or `}`", "A comma or } should stand behind a field"),
+    ("expected ident", "What stands here is none of true, false and null"),
+    ("expected value", "A value should stand here"),
+    ("invalid escape", "A string has an escape that JSON does not have"),
+    ("invalid number", "A number is not written as JSON writes it"),
+    ("number out of range", "A number is too large"),
+    ("control character", "A string has a control character that is not escaped"),
+    ("key must be a string", "A field's name should stand here, in quotation marks"),
+    ("trailing comma", "A comma has nothing behind it"),
+    ("trailing characters", "Something stands behind the end of the document"),
+    ("recursion limit exceeded", "The document is nested too deeply"),
+];
+/// Of a name with half a surrogate pair or too few digits.
+const OTHER_DETAIL: &str = "A string has an escape that is no character";
+
+/// `A value should stand here (line 2, column 8)`: neither the body's content nor the parser's words.
+#[cold]
+fn detail(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let told =
+        DETAILS.iter().find(|(begin, _)| said.starts_with(begin)).map_or(OTHER_DETAIL, |(_, told)| told);
+    format!("{told} (line {}, column {})", error.line(), error.column())
 }
 
 /// A body's fields, each at the place of the column or parameter that it names.

@@ -1,7 +1,7 @@
 //! `ringmill check`: what the file comes to on the live database, and everything that is wrong with it. Nothing is made or
 //! changed.
 
-use super::database::{data_flag, live_schema};
+use super::database::{data_flag, live_schema, refused_place};
 use super::{Configuration, Failure, plan_to_serve, say};
 use crate::api::{Api, Depth, Tag, Terms, Touched, verify};
 use crate::config::plan::{Algorithm, CacheRule, Caller, Endpoint, Plan, Rate, RateLimit, Source, Table};
@@ -24,7 +24,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     log::set_up(plan.log.level, plan.log.format);
     let database = &plan.database.sqlite;
     let live = live_schema(&plan)?;
-    let verified = verify(&plan, &live.clone().unwrap_or_default(), Depth::Notes)?;
+    let mut verified = verify(&plan, &live.clone().unwrap_or_default(), Depth::Notes)?;
+    if live.is_none() {
+        verified.faults.extend(refused_place(&plan));
+        plan.places.sort(&mut verified.faults);
+    }
 
     say!(
         "{} on sqlite, {}{}",

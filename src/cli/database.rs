@@ -2,9 +2,10 @@
 
 use super::Failure;
 use crate::api::{Api, Depth, schema, verify};
-use crate::config::{Flag, Plan, show_duration};
+use crate::config::{Fault, Flag, Plan, show_duration};
 use crate::control::log::{emit, line};
 use ringmill_sqlite::{Schema, run_script_telling, tables};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -65,9 +66,41 @@ pub(super) fn live_schema(plan: &Plan) -> Result<Option<Schema>, Failure> {
 /// Compiles what is served, and every statement of it against the schema as it will be: what `check` refuses is refused here
 /// in the same words, before anything is made.
 pub(super) fn compile_api(plan: &Plan) -> Result<Api, Failure> {
-    let live = live_schema(plan)?.unwrap_or_default();
-    let verified = verify(plan, &live, Depth::Faults)?;
+    let live = live_schema(plan)?;
+    let mut verified = verify(plan, &live.clone().unwrap_or_default(), Depth::Faults)?;
+    if live.is_none() {
+        verified.faults.extend(refused_place(plan));
+        plan.places.sort(&mut verified.faults);
+    }
     if verified.faults.is_empty() { Ok(verified.api) } else { Err(Failure::Faults(verified.faults)) }
+}
+
+/// What keeps a database that is not there from being made; nothing is made to see it. Where the file system cannot tell, nothing is
+/// said: a start does.
+pub(super) fn refused_place(plan: &Plan) -> Option<Fault> {
+    let database = &plan.database.sqlite;
+    let folder = database.ancestors().skip(1).find(|folder| folder.exists())?;
+    // A file without a name, which goes with its descriptor.
+    let mut options = std::fs::OpenOptions::new();
+    let error = options.write(true).custom_flags(libc::O_TMPFILE | libc::O_CLOEXEC).open(folder).err()?;
+    let is_certain =
+        [libc::EACCES, libc::EPERM, libc::EROFS, libc::ENOTDIR].map(Some).contains(&error.raw_os_error());
+    let message =
+        format!("{} cannot be made: no file can be made in {}", database.display(), folder.display());
+    let message = match is_of_the_kernel(folder) {
+        true => message,
+        false if is_certain => format!("{message}: {error}"),
+        false => return None,
+    };
+    let remedy =
+        "name another file, choose another folder with --data or server.data, or let this user write there";
+    Some(plan.places.fault("database.url", message, remedy))
+}
+
+/// Whether what stands in a folder is made by the kernel alone.
+fn is_of_the_kernel(folder: &Path) -> bool {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    ["/proc", "/sys", "/dev/pts"].iter().any(|kernel| folder.starts_with(kernel))
 }
 
 /// Says that another process is waited for.

@@ -38,11 +38,22 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     table: String,
     /// How many rows to add
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "COUNT", value_parser = count)]
     rows: u64,
     /// Repeats the values of an earlier run on a like database, but for times [default: at random]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
     seed: Option<u64>,
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err("write a whole number, 1 or more".to_owned()),
+    }
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("write a whole number from 0 to {}", u64::MAX))
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {

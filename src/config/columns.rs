@@ -22,7 +22,9 @@ pub(super) fn columns(section: &Section<'_>) -> Vec<Column> {
         if !values::is_identifier(name) || name.len() > NAME_BYTES_MAX {
             at.fault(
                 "is no name of a column",
-                format!("take letters, digits and `_`, a letter or `_` first, at most {NAME_BYTES_MAX}"),
+                format!(
+                    "take letters, digits and `_`, a letter or `_` first, at most {NAME_BYTES_MAX}; if the database calls it so, ALTER TABLE … RENAME COLUMN renames it there, or a view that renames it (SELECT \"…\" AS …) is read in place of the table"
+                ),
             );
         }
         if columns.iter().any(|other| other.name.eq_ignore_ascii_case(name)) {

@@ -172,7 +172,11 @@ fn bound(at: &At<'_>, name: &str, kind: Type) -> Option<Bound> {
         _ => None,
     };
     if bound.is_none() {
-        at.wrong(&format!("is no bound of type {}", name_of(kind)), "write a number that the type holds");
+        let remedy = match at.quoted_number() {
+            Some(number) => at.unquoted(number),
+            None => "write a number that the type holds".into(),
+        };
+        at.wrong(&format!("is no bound of type {}", name_of(kind)), remedy);
     }
     bound
 }

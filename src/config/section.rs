@@ -109,9 +109,28 @@ impl<'a> At<'a> {
         {
             return Some(number);
         }
-        let what = if digits.is_none() { "is no whole number" } else { "is out of bounds" };
-        self.wrong(what, between(least, most));
+        let is_within = |number: i64| (least..=most).contains(&number);
+        match self.quoted_number().filter(|text| text.parse().is_ok_and(is_within)) {
+            Some(number) => self.wrong("is no whole number", self.unquoted(number)),
+            None if digits.is_none() => self.wrong("is no whole number", between(least, most)),
+            None => self.wrong("is out of bounds", between(least, most)),
+        }
         None
+    }
+
+    /// A number that stands in quotation marks, where everybody may see it.
+    pub(super) fn quoted_number(&self) -> Option<&'a str> {
+        let Value::Text(text) = &self.node.value else { return None };
+        let is_plain = self.node.secrecy == Secrecy::Plain && self.node.given.is_none();
+        let is_number =
+            text.parse().is_ok_and(f64::is_finite) && text.ends_with(|last: char| last.is_ascii_digit());
+        (is_plain && is_number).then_some(text)
+    }
+
+    /// How a value is written that stands in quotation marks.
+    pub(super) fn unquoted(&self, value: &str) -> String {
+        let name = self.key.rsplit('.').next().unwrap_or(&self.key);
+        format!("write {name} = {value}, without quotation marks")
     }
 
     pub(super) fn boolean(&self) -> bool {
@@ -158,11 +177,11 @@ impl<'a> At<'a> {
     }
 
     pub(super) fn choice(&self, names: &[&'static str]) -> &'static str {
-        let Some(text) = self.text() else { return names[0] };
-        if let Some(name) = names.iter().find(|name| **name == text) {
+        let text = self.as_text();
+        if let Some(name) = names.iter().find(|name| Some(**name) == text) {
             return name;
         }
-        let guess = match nearest(text, names.iter().copied()) {
+        let guess = match text.and_then(|text| nearest(text, names.iter().copied())) {
             Some(guess) if self.node.secrecy == Secrecy::Plain => format!("did you mean \"{guess}\"?"),
             _ => format!("write \"{}\"", names.join("\" or \"")),
         };

@@ -1,6 +1,6 @@
 //! What stands around the file: variables, included files, statements in files of their own, and where the database is to be.
 
-use crate::checking::{THINGS, contents};
+use crate::checking::{THINGS, check_faults, check_notes, contents};
 use crate::server::{Ended, Setup, command, folder, run};
 
 /// Runs it with a variable.
@@ -64,4 +64,45 @@ fn what_sqlite_refuses_in_a_file_is_told_at_its_line() {
             format!("ringmill: q/a.sql:{line}: endpoints.a.sql_file: {words} (GET /a/{{id}}); {remedy}");
         assert_eq!((ended.code, ended.last_line()), (Some(1), fault.as_str()), "{sql}");
     }
+}
+
+#[test]
+fn a_place_where_no_database_can_be_made_is_a_fault() {
+    for (url, words) in [
+        ("/proc/foo.db", "/proc/foo.db cannot be made: no file can be made in /proc"),
+        ("/proc/none/foo.db", "/proc/none/foo.db cannot be made: no file can be made in /proc"),
+        (
+            "/dev/null/foo.db",
+            "/dev/null/foo.db cannot be made: no file can be made in /dev/null: Not a directory (os error 20)",
+        ),
+    ] {
+        let file = format!("[database]\nurl = \"sqlite:{url}\"\n{THINGS}");
+        let fault = format!(
+            "ringmill.toml:2: database.url: {words}; name another file, choose another folder with --data or server.data, or \
+             let this user write there"
+        );
+        check_faults(&file, &[], &[&fault]);
+    }
+    check_notes(THINGS, &[], &[]);
+}
+
+#[test]
+fn counts_that_are_none() {
+    let folder = folder(&[("ringmill.toml", THINGS)]);
+    for (arguments, words) in [
+        (["--rows", "x"], "invalid value 'x' for '--rows <COUNT>': write a whole number, 1 or more"),
+        (["--rows", "0"], "invalid value '0' for '--rows <COUNT>': write a whole number, 1 or more"),
+        (["--rows", "1e3"], "invalid value '1e3' for '--rows <COUNT>': write a whole number, 1 or more"),
+    ] {
+        let ended = run(folder.path(), &[&["seed", "--table", "things"][..], &arguments].concat());
+        assert!(ended.code == Some(2) && ended.stderr.contains(words), "{}", ended.stderr);
+    }
+    let seed = ["seed", "--table", "things", "--rows", "1", "--seed", "-x"];
+    let ended = run(folder.path(), &seed);
+    assert_eq!(ended.code, Some(2));
+    let seed = ["seed", "--table", "things", "--rows", "1", "--seed=x"];
+    let words =
+        "invalid value 'x' for '--seed <NUMBER>': write a whole number from 0 to 18446744073709551615";
+    let ended = run(folder.path(), &seed);
+    assert!(ended.code == Some(2) && ended.stderr.contains(words), "{}", ended.stderr);
 }

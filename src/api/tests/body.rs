@@ -8,15 +8,25 @@ use ringmill_http1::Method::{Patch, Post, Put};
 fn bodies_that_are_no_json() {
     let served = Served::builtin();
     for (body, detail) in [
-        ("", "EOF while parsing a value at line 1 column 0"),
-        ("{", "EOF while parsing an object at line 1 column 1"),
-        ("{\n\"name\":}", "expected value at line 2 column 8"),
-        ("{\"name\":\"secret", "EOF while parsing a string at line 1 column 15"),
-        ("{} {}", "trailing characters at line 1 column 4"),
-        ("[1,]", "expected value at line 1 column 4"),
-        ("name=x", "expected ident at line 1 column 2"),
-        ("{\"a\":01}", "invalid number at line 1 column 7"),
-        ("{\"a\":NaN}", "expected value at line 1 column 6"),
+        ("", "The document ends where a value should stand (line 1, column 0)"),
+        ("{", "The document ends in the middle of an object (line 1, column 1)"),
+        ("{\"a\":", "The document ends where a value should stand (line 1, column 5)"),
+        ("{\n\"name\":}", "A value should stand here (line 2, column 8)"),
+        ("{\"name\":\"secret", "The document ends in the middle of a string (line 1, column 15)"),
+        ("{} {}", "Something stands behind the end of the document (line 1, column 4)"),
+        ("[1,]", "A value should stand here (line 1, column 4)"),
+        ("{\"a\":[1", "The document ends in the middle of an array (line 1, column 7)"),
+        ("name=x", "What stands here is none of true, false and null (line 1, column 2)"),
+        ("{\"a\":01}", "A number is not written as JSON writes it (line 1, column 7)"),
+        ("{\"a\":NaN}", "A value should stand here (line 1, column 6)"),
+        ("{\"a\" 1}", "A colon should stand behind a field's name (line 1, column 6)"),
+        ("{\"a\":[1 2]}", "A comma or ] should stand behind an array's item (line 1, column 9)"),
+        ("{\"a\":1 \"b\":2}", "A comma or } should stand behind a field (line 1, column 8)"),
+        ("{a:1}", "A field's name should stand here, in quotation marks (line 1, column 2)"),
+        ("{\"a\":1,}", "A comma has nothing behind it (line 1, column 8)"),
+        ("{\"a\":\"\\x\"}", "A string has an escape that JSON does not have (line 1, column 8)"),
+        ("{\"a\":\"\t\"}", "A string has a control character that is not escaped (line 1, column 6)"),
+        ("{\"\\ud800\":1}", "A string has an escape that is no character (line 1, column 9)"),
     ] {
         let expected = format!(r#"{{"error":"Invalid JSON","detail":"{detail}"}}"#);
         for (method, target) in
@@ -27,7 +37,7 @@ fn bodies_that_are_no_json() {
         }
     }
     let answer = served.ask(Post, "/api/users", JSON, b"{\"name\":\"\xff\"}");
-    assert_eq!(text(&answer), r#"{"error":"Invalid JSON","detail":"not UTF-8 at byte 10"}"#);
+    assert_eq!(text(&answer), r#"{"error":"Invalid JSON","detail":"The document is not UTF-8 (byte 10)"}"#);
 }
 
 #[test]

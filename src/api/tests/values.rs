@@ -159,7 +159,8 @@ fn what_is_no_text_is_refused() {
         let path: String = bytes.iter().map(|byte| format!("%{byte:02x}")).collect();
         let body = [b"{\"word\":\"", bytes, b"\"}"].concat();
         let at = 10 + usize::from(bytes[0] == b'a');
-        let invalid = format!(r#"{{"error":"Invalid JSON","detail":"not UTF-8 at byte {at}"}}"#);
+        let invalid =
+            format!(r#"{{"error":"Invalid JSON","detail":"The document is not UTF-8 (byte {at})"}}"#);
         refused(Post, "/words", &body, 400, &invalid);
         refused(Post, "/body", &body, 400, &invalid);
         refused(Get, &format!("/query?word={path}"), b"", 400, &errors("word", "must be valid Unicode"));

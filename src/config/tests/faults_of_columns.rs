@@ -52,6 +52,17 @@ fn rules_fit_their_type() {
          a number that the type holds"],
     );
     check_column(
+        "{ type = \"bigint\", minimum = \"1\", maximum = \"1.5e0\" }",
+        &[
+            ".minimum: \"1\" is no bound of type bigint; write minimum = 1, without quotation marks",
+            ".maximum: \"1.5e0\" is no bound of type bigint; write maximum = 1.5e0, without quotation marks",
+        ],
+    );
+    check_column(
+        "{ type = \"bigint\", minimum = \"one\" }",
+        &[".minimum: \"one\" is no bound of type bigint; write a number that the type holds"],
+    );
+    check_column(
         "{ type = \"bigint\", minimum = 1.5 }",
         &[".minimum: 1.5 is no bound of type bigint; write a number \
          that the type holds"],
@@ -215,7 +226,8 @@ fn what_the_database_makes() {
             "ringmill.toml:3: tables.t.columns.Id: is a column already: databases do not tell capitals apart; rename or \
          remove one of them",
             "ringmill.toml:4: tables.t.columns.\"a b\": is no name of a column; take letters, digits and `_`, a letter or \
-         `_` first, at most 63",
+         `_` first, at most 63; if the database calls it so, ALTER TABLE … RENAME COLUMN renames it there, or a view that renames it \
+         (SELECT \"…\" AS …) is read in place of the table",
         ],
     );
 }

@@ -147,7 +147,12 @@ fn http() {
     check("max_body", "0", "");
     check("max_body", "-1", "-1 is no size; write a number with a unit: 64KiB, 1MiB, 1GiB");
     check("max_fields", "1", "1 is out of bounds; write 8 to 10000");
-    check("max_fields", "\"100\"", "\"100\" is no whole number; write 8 to 10000");
+    check(
+        "max_fields",
+        "\"100\"",
+        "\"100\" is no whole number; write max_fields = 100, without quotation marks",
+    );
+    check("max_fields", "\"7\"", "\"7\" is no whole number; write 8 to 10000");
     check("max_fields", "99999999999999999999", "99999999999999999999 is out of bounds; write 8 to 10000");
     check(
         "max_target",
@@ -335,4 +340,16 @@ fn pipes_are_not_opened() {
         flags: Vec::new(),
     };
     assert_eq!(shown(&load(&inputs).expect_err("a pipe")), [format!("pipe: {cannot}")]);
+}
+
+#[test]
+fn a_choice_that_is_no_text_is_told_the_choices() {
+    let choices = "write \"off\" or \"errors\" or \"sample\" or \"all\"";
+    for (value, remedy) in
+        [("true", choices), ("1", choices), ("[\"all\"]", choices), ("\"error\"", "did you mean \"errors\"?")]
+    {
+        let quoted = if value.starts_with('[') { "a list" } else { value };
+        let fault = format!("ringmill.toml:2: log.access: {quoted} is none of the values; {remedy}");
+        check(&format!("[log]\naccess = {value}\n"), &[&fault]);
+    }
 }
