@@ -54,7 +54,7 @@ fn what_sqlite_refuses_in_a_file_is_told_at_its_line() {
     for (sql, line, words) in [
         ("SELECT id,\n  $id,\n  nope\nFROM things", 3, "no such column: nope"),
         ("SELECT $id\nFORM things", 2, "near \"things\": syntax error"),
-        ("-- all\nSELECT $id\nFROM nothing", 2, "no such table: nothing"),
+        ("-- all\nSELECT $id\nFROM none_such", 2, "no such table: none_such"),
     ] {
         let folder = folder(&[("ringmill.toml", &file)]);
         std::fs::create_dir(folder.path().join("q")).expect("a folder");

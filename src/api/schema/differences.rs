@@ -3,7 +3,7 @@
 
 use crate::api::sql_text::one_line;
 use crate::config::key_of;
-use crate::config::plan::{Column, Generated, Index, Plan, Table, Type};
+use crate::config::plan::{Column, Generated, Index, OnDelete, Plan, Table, Type};
 use ringmill_sqlite::{LiveColumn, LiveForeignKey, LiveTable, Schema, TableKind};
 
 use super::narrower::Checks;
@@ -170,10 +170,11 @@ impl Found<'_> {
         let name = format!("{}.{}", table.sql_name, column.name);
         if !holds(column.rules.kind, &there.declared_type, live.strict) {
             let (wanted, has) = (storage(column.rules.kind), shown_type(there));
+            let remedy = format!("declare the type that it has, or {}", self.anew(table, live));
             self.add(
                 key.clone(),
                 format!("{name} is {has} in the database, where the file needs {wanted}"),
-                Means::Wrong { remedy: "declare the type that it has, or make the table anew".into() },
+                Means::Wrong { remedy },
             );
         }
         let is_writable = column.generated.is_none() && !column.read_only;
@@ -248,7 +249,7 @@ impl Found<'_> {
                 key,
                 format!("{name} has ON DELETE {} in the database, {wanted} in the file", there.on_delete),
                 Means::Wrong {
-                    remedy: format!("write on_delete as the database has it, or make {} anew", table.sql_name),
+                    remedy: format!("{}, or {}", written_on_delete(there), self.anew(table, live)),
                 },
             ),
             Some(_) => {}
@@ -441,13 +442,26 @@ pub(super) fn is_unique(live: &LiveTable, names: &[&str]) -> bool {
         })
 }
 
+/// What the file says of a foreign key as it is.
+fn written_on_delete(there: &LiveForeignKey) -> String {
+    let known = [OnDelete::NoAction, OnDelete::Restrict, OnDelete::Cascade, OnDelete::SetNull];
+    match known.into_iter().find(|known| on_delete_words(*known) == there.on_delete) {
+        Some(OnDelete::NoAction) => "leave on_delete out".into(),
+        Some(known) => {
+            format!("write on_delete = \"{}\"", on_delete_words(known).to_ascii_lowercase().replace(' ', "_"))
+        }
+        // SET DEFAULT, which the file cannot say.
+        None => "leave `references` out".into(),
+    }
+}
+
 fn shown_type(column: &LiveColumn) -> &str {
     if column.declared_type.is_empty() { "of no type" } else { &column.declared_type }
 }
 
 /// Whether a column of that declared type gives back what is stored of a kind of value
 /// (<https://www.sqlite.org/datatype3.html#determination_of_column_affinity>).
-fn holds(kind: Type, declared: &str, strict: bool) -> bool {
+pub(super) fn holds(kind: Type, declared: &str, strict: bool) -> bool {
     let declared = declared.to_ascii_uppercase();
     let wanted = storage(kind);
     if strict {

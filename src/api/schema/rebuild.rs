@@ -2,11 +2,11 @@
 //! (<https://www.sqlite.org/lang_altertable.html#otheralter>). What the new table would not have, and which rows it would not take,
 //! is told before the statements.
 
-use crate::config::plan::{Generated, Table};
-use ringmill_sqlite::{LiveIndex, LiveTable};
+use crate::config::plan::{Column, Generated, Table, Type};
+use ringmill_sqlite::{LiveColumn, LiveIndex, LiveTable};
 use std::iter::once;
 
-use super::differences::{Found, at_once, column_of, is_unique, refers_as};
+use super::differences::{Found, at_once, column_of, holds, is_unique, refers_as};
 use super::narrower::is_declared_unique;
 use super::{
     check_begins, check_clause, checks, create_table, default, is_key_alone, is_not_null, quote_text, storage,
@@ -16,13 +16,19 @@ use crate::api::sql_text::{check_conditions, one_line};
 
 /// Behind the name of the table while it is made.
 const NEW: &str = "_anew";
+const HOW: &str = "https://www.sqlite.org/lang_altertable.html#otheralter";
 
 impl Found<'_> {
-    /// What to do: the statements if they can be told, else words.
+    /// What to do: the statements if they can be told, else what stands in their way.
     pub(super) fn anew(&self, table: &Table, live: &LiveTable) -> String {
-        let Some(statements) = self.statements_anew(table, live) else {
-            return "make the table anew, with the columns that the file does not have (https://www.sqlite.org/lang_altertable.html#otheralter)".into();
-        };
+        let obstacles = obstacles(table, live);
+        if !obstacles.is_empty() {
+            return format!(
+                "make the table anew ({HOW}), for which statements are told once {}",
+                obstacles.join(", and ")
+            );
+        }
+        let statements = self.statements_anew(table, live);
         let lost = self.lost(table, live);
         let lost = match lost.as_slice() {
             [] => String::new(),
@@ -43,23 +49,13 @@ impl Found<'_> {
         )
     }
 
-    /// `None` if a column would be lost, or one that is new has no value for the rows that are there. Indexes and triggers are
-    /// made again as they are.
-    fn statements_anew(&self, table: &Table, live: &LiveTable) -> Option<Vec<String>> {
-        let is_declared =
-            |name: &str| table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
-        if live.columns.iter().any(|column| column.computed || !is_declared(&column.name)) {
-            return None;
-        }
-        let (old, new): (Vec<_>, Vec<_>) =
-            table.columns.iter().partition(|column| column_of(live, &column.name).is_some());
-        if new.iter().any(|column| is_not_null(table, column) && default(column).is_none()) {
-            return None;
-        }
+    /// Where there is no obstacle. Indexes and triggers are made again as they are.
+    fn statements_anew(&self, table: &Table, live: &LiveTable) -> Vec<String> {
+        let old = table.columns.iter().filter(|column| column_of(live, &column.name).is_some());
         let free = self.names.free(format!("{}{NEW}", table.sql_name));
         let anew = Table { sql_name: free, ..table.clone() };
         let (name, new_name) = (quote(&table.sql_name), quote(&anew.sql_name));
-        let columns: Vec<_> = old.iter().map(|column| quote(&column.name)).collect();
+        let columns: Vec<_> = old.map(|column| quote(&column.name)).collect();
         let columns = columns.join(", ");
         let numbers = live.sql.to_ascii_uppercase().contains("AUTOINCREMENT").then(|| {
             let (old, new) = (quote_text(&table.sql_name), quote_text(&anew.sql_name));
@@ -68,13 +64,7 @@ impl Found<'_> {
                 format!("INSERT INTO sqlite_sequence (name, seq) SELECT {new}, seq FROM sqlite_sequence WHERE name = {old}"),
             ]
         });
-        let indexes = live.indexes.iter().filter_map(|index| index.sql.as_deref());
-        let triggers = live.triggers.iter().map(|(_, sql)| sql.as_str());
-        let made_again: Vec<String> = indexes.chain(triggers).map(one_line).collect();
-        // A text with a line break in it has no form that fits a line.
-        if made_again.iter().any(|sql| sql.contains(['\n', '\r'])) {
-            return None;
-        }
+        let made_again = made_again(live).map(|(_, sql)| sql);
         let statements = [
             "PRAGMA foreign_keys = OFF".to_owned(),
             // Views and triggers that name the table stay as they are.
@@ -88,7 +78,7 @@ impl Found<'_> {
         .chain([format!("DROP TABLE {name}"), format!("ALTER TABLE {new_name} RENAME TO {name}")])
         .chain(made_again)
         .chain(once("COMMIT".to_owned()));
-        Some(statements.collect())
+        statements.collect()
     }
 
     /// What the table has by its own statement and the new one would not have, in words of SQL.
@@ -148,6 +138,64 @@ impl Found<'_> {
     }
 }
 
+/// What has to be done before statements can be told: a column would be lost, a new one has no value, values of one are not those
+/// of the file's type, or a text has no form that fits a line.
+fn obstacles(table: &Table, live: &LiveTable) -> Vec<String> {
+    let mut obstacles = Vec::new();
+    let is_declared = |name: &str| table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    let named = |keep: &dyn Fn(&LiveColumn) -> bool| {
+        let names = live.columns.iter().filter(|column| keep(column)).map(|column| column.name.as_str());
+        Some(names.collect::<Vec<_>>().join(", ")).filter(|names| !names.is_empty())
+    };
+    if let Some(names) = named(&|column| !column.computed && !is_declared(&column.name)) {
+        obstacles.push(format!(
+            "the file declares {names} too, or the database has no such column any more (DROP COLUMN)"
+        ));
+    }
+    if let Some(names) = named(&|column| column.computed) {
+        obstacles.push(format!("the database no longer computes {names}"));
+    }
+    for column in &table.columns {
+        match column_of(live, &column.name) {
+            None if is_not_null(table, column) && default(column).is_none() => {
+                obstacles.push(format!("the new column {} has a `default` or is not required", column.name));
+            }
+            Some(there) if is_of_another_type(column, live, there) && !is_converted(column) => {
+                obstacles.push(format!(
+                    "{} has the type that the file declares (how its values become that is not guessed)",
+                    column.name
+                ));
+            }
+            _ => {}
+        }
+    }
+    for (name, _) in made_again(live).filter(|(_, sql)| sql.contains(['\n', '\r'])) {
+        obstacles.push(format!("{name} is dropped, whose statement has a text with a line break"));
+    }
+    obstacles
+}
+
+/// Name and statement of each index and trigger that has one.
+fn made_again(live: &LiveTable) -> impl Iterator<Item = (&str, String)> {
+    let indexes = live.indexes.iter().filter_map(|index| Some((index.name.as_str(), index.sql.as_deref()?)));
+    let triggers = live.triggers.iter().map(|(name, sql)| (name.as_str(), sql.as_str()));
+    indexes.chain(triggers).map(|(name, sql)| (name, one_line(sql)))
+}
+
+fn is_of_another_type(column: &Column, live: &LiveTable, there: &LiveColumn) -> bool {
+    !holds(column.rules.kind, &there.declared_type, live.strict)
+}
+
+/// Whether a STRICT table makes of each value of another type the one that is meant, or refuses it. Of numbers the conditions of
+/// rules would compare texts before that.
+fn is_converted(column: &Column) -> bool {
+    match column.rules.kind {
+        Type::Text => true,
+        Type::BigInt | Type::Real | Type::Double | Type::Numeric => check_clause(column).is_none(),
+        _ => false,
+    }
+}
+
 /// Conditions by which rows are found that the new table would refuse.
 fn refused_rows(table: &Table, live: &LiveTable) -> Vec<String> {
     let mut refused = Vec::new();
@@ -161,7 +209,13 @@ fn refused_rows(table: &Table, live: &LiveTable) -> Vec<String> {
         if check_clause(column).is_some_and(|clause| !live.sql.contains(&clause)) {
             refused.push(format!("NOT ({})", checks(column).join(" AND ")));
         }
-        if !live.strict && column.generated != Some(Generated::Identity) {
+        if is_of_another_type(column, live, there) {
+            let kind = storage(column.rules.kind);
+            refused.push(match kind {
+                "TEXT" => format!("typeof({name}) = 'blob'"),
+                _ => format!("CAST({name} AS {kind}) <> {name}"),
+            });
+        } else if !live.strict && column.generated != Some(Generated::Identity) {
             let wrong = match storage(column.rules.kind) {
                 "TEXT" => "'blob'",
                 "INTEGER" => "'real', 'text', 'blob'",
@@ -187,3 +241,6 @@ fn agreeing(table: &Table, names: &str) -> String {
     let of = quote(&table.sql_name);
     format!("({names}) IN (SELECT {names} FROM {of} GROUP BY {names} HAVING count(*) > 1)")
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use crate::config::{Inputs, Plan, load};
 use ringmill_sqlite::{Schema, run_script};
 use std::path::Path;
 
-fn plan_of(folder: &Path, file: &str) -> Plan {
+pub(super) fn plan_of(folder: &Path, file: &str) -> Plan {
     std::fs::write(folder.join("ringmill.toml"), file).expect("a file");
     let inputs = Inputs {
         config: None,
@@ -31,7 +31,7 @@ fn word(means: &Means) -> &'static str {
     }
 }
 
-fn schema_of(folder: &Path, statements: &[&str]) -> Schema {
+pub(super) fn schema_of(folder: &Path, statements: &[&str]) -> Schema {
     let path = folder.join("test.db");
     let statements: Vec<String> = statements.iter().map(|statement| (*statement).to_owned()).collect();
     run_script(&path, &statements).expect("statements of a test");
