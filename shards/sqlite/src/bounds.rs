@@ -19,6 +19,8 @@ pub(crate) const STATEMENT_CACHE: usize = 256;
 
 /// Steps of SQLite's virtual machine between two looks at the clock (about 10 to 100 µs).
 pub(crate) const STEPS_PER_LOOK: i32 = 1_000;
+/// A sort of numerics looks at the clock after so many bytes that it has compared.
+pub(crate) const COMPARED_BYTES_PER_LOOK: u64 = 64 * 1024;
 
 /// The writer looks at least this often whether another process has written.
 pub(crate) const FOREIGN_LOOK: Duration = Duration::from_millis(50);

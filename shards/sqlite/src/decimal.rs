@@ -5,10 +5,23 @@
 
 use rusqlite::Connection;
 use std::cmp::Ordering;
+use std::panic::UnwindSafe;
 
 /// Makes the collation known to a connection.
 pub(crate) fn add_collation(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_collation("decimal", compare_decimals)
+}
+
+/// The same for one that only reads. SQLite looks at its clock between the steps of a statement, and a sort is one step, so this does
+/// while it compares: `is_over` is told how many bytes are looked at, and once it says so all are equal, in a result that nobody
+/// gets.
+pub(crate) fn add_ending_collation(
+    connection: &Connection,
+    is_over: impl Fn(usize) -> bool + Send + UnwindSafe + 'static,
+) -> rusqlite::Result<()> {
+    connection.create_collation("decimal", move |left, right| {
+        if is_over(left.len() + right.len()) { Ordering::Equal } else { compare_decimals(left, right) }
+    })
 }
 
 /// Numbers by their value, behind them all text that is no number by its bytes. A number is one of JSON's grammar (RFC 8259 section

@@ -1,7 +1,7 @@
 //! One connection to the database, set up as all of ours are: the log ahead of the file, foreign keys on, a clock that
 //! ends long statements, and an authorizer that keeps a job's SQL from ending the transaction around it.
 
-use crate::bounds::{LENGTH_SPARE, LOG_KEPT_BYTES, STATEMENT_CACHE, STEPS_PER_LOOK};
+use crate::bounds::{COMPARED_BYTES_PER_LOOK, LENGTH_SPARE, LOG_KEPT_BYTES, STATEMENT_CACHE, STEPS_PER_LOOK};
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
@@ -88,6 +88,10 @@ struct Guard {
     log_commits: AtomicU64,
     /// A statement was prepared since this was last looked at.
     has_prepared: AtomicBool,
+    /// Bytes that were compared since the clock was last looked at.
+    compared_bytes: AtomicU64,
+    /// The running statement's time was up while it sorted: what it gives is in no order.
+    has_given_up: AtomicBool,
 }
 
 impl Link {
@@ -148,7 +152,6 @@ impl Link {
             connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note))?;
         }
         set_up(&connection, opening.busy_timeout)?;
-        crate::decimal::add_collation(&connection)?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         let bytes = i32::try_from(opening.value_bytes_max.saturating_add(LENGTH_SPARE)).unwrap_or(i32::MAX);
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, bytes)?;
@@ -159,7 +162,16 @@ impl Link {
             log_frames: AtomicU32::new(0),
             log_commits: AtomicU64::new(0),
             has_prepared: AtomicBool::new(false),
+            compared_bytes: AtomicU64::new(0),
+            has_given_up: AtomicBool::new(false),
         });
+        if flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
+            let sorted = Arc::clone(&guard);
+            crate::decimal::add_ending_collation(&connection, move |bytes| sorted.gives_up(bytes))?;
+        } else {
+            // What is written must not depend on the time.
+            crate::decimal::add_collation(&connection)?;
+        }
         let looked_at = Arc::clone(&guard);
         connection.progress_handler(STEPS_PER_LOOK, Some(move || looked_at.is_over()))?;
         let asked = Arc::clone(&guard);
@@ -179,6 +191,7 @@ impl Link {
     pub(crate) fn as_job<T>(&self, until: Option<Instant>, work: impl FnOnce(&Connection) -> T) -> T {
         let until_us = until.map_or(u64::MAX, |until| self.guard.us(until));
         self.guard.until_us.store(until_us, Relaxed);
+        self.guard.has_given_up.store(false, Relaxed);
         self.guard.in_job.store(true, Relaxed);
         let result = work(&self.connection);
         self.guard.in_job.store(false, Relaxed);
@@ -206,6 +219,11 @@ impl Link {
         self.guard.has_prepared.swap(false, Relaxed)
     }
 
+    /// Whether the last job's statement ran out of time while it sorted.
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.guard.has_given_up.load(Relaxed)
+    }
+
     /// For what has no method here.
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
@@ -215,6 +233,19 @@ impl Link {
 impl Guard {
     fn us(&self, at: Instant) -> u64 {
         u64::try_from(at.saturating_duration_since(self.epoch).as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether a sort that compares so many bytes more is to end.
+    fn gives_up(&self, bytes: usize) -> bool {
+        if self.has_given_up.load(Relaxed) {
+            return true;
+        }
+        let compared = self.compared_bytes.load(Relaxed).saturating_add(bytes as u64);
+        let is_time = compared >= COMPARED_BYTES_PER_LOOK;
+        self.compared_bytes.store(if is_time { 0 } else { compared }, Relaxed);
+        let gives_up = is_time && self.is_over();
+        self.has_given_up.store(gives_up, Relaxed);
+        gives_up
     }
 
     fn is_over(&self) -> bool {

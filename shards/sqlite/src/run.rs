@@ -44,6 +44,9 @@ pub(crate) fn statements(
         if link.take_prepared() {
             add(&counters.prepared, 1);
         }
+        if link.has_given_up() {
+            return Err(Error::Timeout);
+        }
         replies.push(rows?);
     }
     Ok(replies)

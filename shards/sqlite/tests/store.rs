@@ -42,6 +42,27 @@ fn a_job_may_name_a_timeout_of_its_own() {
     assert_eq!(bench.ask(job).unwrap()[1].cells, [Value::Integer(200_000)]);
 }
 
+/// A sort is one step of a statement, between two looks at the clock: the comparing itself looks.
+#[test]
+fn a_sort_of_long_numbers_ends_in_time() {
+    let digits = "1".repeat(300_000);
+    let mut bench = Bench::new(&["CREATE TABLE t (v)"], |options| options.statement_timeout = PATIENCE);
+    for last in ["3", "1", "2", "5", "4"] {
+        bench.ask(write("INSERT INTO t VALUES (?1)", vec![text(&format!("{digits}{last}"))])).unwrap();
+    }
+    // So few rows are fewer steps than lie between two looks.
+    let sort = |timeout| Job {
+        statement_timeout: Some(timeout),
+        ..read("SELECT substr(v, -1) FROM t ORDER BY v COLLATE decimal", vec![])
+    };
+    let sorted = bench.ask(sort(PATIENCE)).unwrap();
+    assert_eq!(sorted[0].cells, ["1", "2", "3", "4", "5"].map(text));
+    for _ in 0..3 {
+        assert_eq!(bench.ask(sort(Duration::ZERO)), Err(Error::Timeout));
+        assert_eq!(bench.ask(sort(PATIENCE)), Ok(sorted.clone()));
+    }
+}
+
 #[test]
 fn values_survive_the_round_trip() {
     let mut bench = Bench::new(&["CREATE TABLE t (v)"], plain);
