@@ -131,24 +131,28 @@ pub(super) fn other_verb(sql: &str) -> Option<String> {
 /// The columns of the statement's result; `None` if they can't be told.
 pub(super) fn result_columns(sql: &str, tables: &[plan::Table]) -> Option<Vec<ResultColumn>> {
     let tokens = tokens(sql);
-    let verb = main_verb(&tokens)?;
-    let is_select = tokens[verb].is("SELECT");
-    let list = if is_select {
+    let sources = sources(&tokens, main_verb(&tokens)?, tables);
+    let mut columns = Vec::new();
+    for item in items(result_list(&tokens)?) {
+        add_item(&mut columns, sql, item, &sources)?;
+    }
+    Some(columns)
+}
+
+/// What stands between SELECT, or RETURNING, and what ends the list; empty if nothing is returned.
+fn result_list<'a, 'b>(tokens: &'b [Token<'a>]) -> Option<&'b [Token<'a>]> {
+    let verb = main_verb(tokens)?;
+    let list = if tokens[verb].is("SELECT") {
         let modified = tokens.get(verb + 1).is_some_and(|token| token.is_any(&["DISTINCT", "ALL"]));
         verb + 1 + usize::from(modified)
     } else {
         match (verb..tokens.len()).find(|index| tokens[*index].depth == 0 && tokens[*index].is("RETURNING")) {
             Some(index) => index + 1,
-            None => return Some(Vec::new()),
+            None => return Some(&[]),
         }
     };
     let end = (list..tokens.len()).find(|index| ends_list(&tokens[*index])).unwrap_or(tokens.len());
-    let sources = sources(&tokens, verb, tables);
-    let mut columns = Vec::new();
-    for item in items(&tokens[list..end]) {
-        add_item(&mut columns, sql, item, &sources)?;
-    }
-    Some(columns)
+    Some(&tokens[list..end])
 }
 
 /// Whether the statement's RETURNING names a column, or all of them.
@@ -158,6 +162,13 @@ pub(super) fn returns(sql: &str, column: &str) -> bool {
     let list = returning.map_or(&[][..], |index| &tokens[index + 1..]);
     let names = |token: &Token<'_>| token.name().is_some_and(|name| name.eq_ignore_ascii_case(column));
     list.iter().any(names) || items(list).any(|item| matches!(item, [.., star] if star.is_symbol("*")))
+}
+
+/// Whether the result has all columns of a table, by `*` or `t.*`.
+pub(super) fn has_star(sql: &str) -> bool {
+    let tokens = tokens(sql);
+    result_list(&tokens)
+        .is_some_and(|list| items(list).any(|item| matches!(item, [.., star] if star.is_symbol("*"))))
 }
 
 /// What stands in the parentheses of each CHECK of a CREATE TABLE.

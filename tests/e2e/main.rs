@@ -29,6 +29,7 @@ mod returning;
 mod routing;
 mod seeding;
 mod splits;
+mod stars;
 mod starting;
 mod store;
 mod surroundings;

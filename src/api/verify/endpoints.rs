@@ -85,6 +85,7 @@ pub(super) fn check(findings: &mut Findings<'_>, api: &mut Api, compiler: &Compi
         check_own_tables(findings, &key, &asked, live);
         check_columns(findings, &key, sql, &asked);
         returning::check(findings, &key, sql, &asked);
+        note_star(findings, &key, sql, &asked);
         views::check_statement(findings, &key, sql, &asked, live);
         let is_shown = |name: &&str| sql.reply.as_ref().is_some_and(|reply| shows(reply, name));
         for name in compiled.unused_parameters().filter(|name| !is_shown(name)) {
@@ -179,6 +180,39 @@ fn check_columns(findings: &mut Findings<'_>, key: &str, sql: &SqlEndpoint, aske
     }
     if let Some(reply) = &sql.reply {
         check_reply(findings, format!("{key}.reply"), reply, names);
+    }
+}
+
+/// `*` answers with what a table has at the start: columns that the file hides, and those that it gets later.
+fn note_star(findings: &mut Findings<'_>, key: &str, sql: &SqlEndpoint, asked: &Compiled) {
+    let is_shown = sql.reply.as_ref().is_none_or(shows_rows);
+    if sql.shape == Shape::Value || !is_shown || !sql_text::has_star(&sql.sql) {
+        return;
+    }
+    let touched =
+        |name: &str| asked.reads.iter().chain(&asked.targets).any(|table| table.eq_ignore_ascii_case(name));
+    let is_returned = |name: &str| asked.columns.iter().any(|column| column.eq_ignore_ascii_case(name));
+    let tables = findings.plan.tables.iter().filter(|table| touched(&table.sql_name));
+    let hidden = tables.flat_map(|table| {
+        let columns = table.columns.iter().filter(|column| column.hidden && is_returned(&column.name));
+        columns.map(|column| format!("{}.{}", table.name, column.name))
+    });
+    let hidden = hidden.collect::<Vec<_>>().join(", ");
+    let message = match hidden.as_str() {
+        "" => "`*` answers with every column that its tables have at the start, also with those that they get later".into(),
+        hidden => format!("`*` answers with every column of its tables, with {hidden} too, which the file hides"),
+    };
+    let at = findings.sql_key(key);
+    findings.note(&at, message, "name the columns of the answer");
+}
+
+/// Whether rows stand in a reply as they are.
+fn shows_rows(reply: &Template) -> bool {
+    match reply {
+        Template::Row | Template::Rows => true,
+        Template::Object(entries) => entries.iter().any(|(_, inner)| shows_rows(inner)),
+        Template::Array(items) => items.iter().any(shows_rows),
+        _ => false,
     }
 }
 
