@@ -3,7 +3,7 @@
 //! A parameter that the path has is taken from there. POST, PUT and PATCH take the others from a JSON body, and from the query
 //! what the body leaves out; with neither body nor content type from the query alone. All other methods take the query.
 
-use crate::config::plan::{self, Plan, Shape, Type};
+use crate::config::plan::{self, ColumnIndex, Plan, Shape, Type};
 use ringmill_http1::Method;
 use ringmill_sqlite::{Class, Job, Rows, Statement, Value};
 use std::borrow::Cow;
@@ -103,7 +103,9 @@ impl SqlEndpoint {
                 name: parameter.name.clone(),
                 rule: rule(parameter),
                 clamp: parameter.clamp,
-                refers: parameter.refers,
+                refers: parameter
+                    .column
+                    .is_some_and(|(table, column)| tables[table].columns[column].references.is_some()),
                 position: in_path.iter().position(|name| *name == parameter.name),
             })
             .collect();
@@ -193,6 +195,17 @@ impl SqlEndpoint {
         let result_columns = self.row.as_ref().map(RowShape::len);
         let job = Job { class, statements, statement_timeout: self.timeout, result_columns };
         Ok((job, Asked::Sql { parameters: values }))
+    }
+
+    /// Which parameters refer to a row: those of a column that does. `endpoint` is this one.
+    pub(super) fn refers_by(
+        &mut self,
+        endpoint: &plan::SqlEndpoint,
+        refers: &dyn Fn((usize, ColumnIndex)) -> bool,
+    ) {
+        for (parameter, declared) in self.parameters.iter_mut().zip(&endpoint.parameters) {
+            parameter.refers = declared.column.is_some_and(refers);
+        }
     }
 
     fn check_keys(&self, values: &[Value], faults: &mut Faults) {

@@ -14,6 +14,7 @@ use super::sql::quote;
 use super::sql_text;
 
 mod differences;
+mod foreign;
 mod missing;
 mod narrower;
 mod rebuild;

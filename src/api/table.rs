@@ -189,6 +189,22 @@ impl Table {
         self.key.iter().map(value).collect()
     }
 
+    /// These columns, as the database calls them, refer to another row.
+    pub(super) fn refers_by(&mut self, names: &[String]) {
+        for index in names.iter().filter_map(|name| self.stored_column(name)).collect::<Vec<_>>() {
+            self.columns[index].refers = true;
+        }
+    }
+
+    /// Rows refer to these columns; to the key if there are none.
+    pub(super) fn is_referred_by(&mut self, names: &[String]) {
+        let mut columns: Vec<_> = names.iter().filter_map(|name| self.stored_column(name)).collect();
+        if names.is_empty() {
+            columns.extend(self.key.iter().map(|key| key.column));
+        }
+        columns.into_iter().for_each(|index| self.columns[index].is_referred = true);
+    }
+
     pub(super) fn not_found(&self) -> Answer {
         self.render(404, &self.templates.not_found, &Filling::default())
     }
@@ -250,6 +266,7 @@ impl Table {
             }
             // Of a trigger's or the schema's making.
             Asked::Create { .. } => self.invalid(&faults),
+            Asked::Update { linked, .. } if linked.referred.is_empty() => self.invalid(&faults),
             Asked::Update { linked, .. } => {
                 add_all(self, &mut faults, &linked.referred, words::REFERRED_TO);
                 refuse::plain(409, words::CONFLICT, &faults)

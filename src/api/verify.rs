@@ -13,7 +13,7 @@ mod views;
 #[cfg(test)]
 mod tests;
 
-use crate::config::plan::{EndpointKind, Plan, Table};
+use crate::config::plan::{ColumnIndex, EndpointKind, Plan, Table};
 use crate::config::{Fault, key_of};
 use ringmill_sqlite::{Compiled, Compiler, Schema, TableKind};
 
@@ -68,6 +68,7 @@ pub fn verify(plan: &Plan, live: &Schema, depth: Depth) -> Result<Verified, Stri
     for table in &mut api.tables {
         table.checks = live.table(&table.sql_name).map(check_columns::of).unwrap_or_default();
     }
+    api.blame_as(plan, live);
     for index in 0..api.operations.len() {
         let kind = api.operations[index].kind;
         if endpoints::is_no_statement_of_rows(&mut findings, &api, kind) {
@@ -108,7 +109,7 @@ pub fn migration(plan: &Plan, live: &Schema) -> Result<Vec<String>, Vec<Fault>> 
     let differences = differences(plan, live);
     let steps = steps(plan, &differences);
     let cannot = differences.iter().filter_map(|difference| match &difference.means {
-        Means::CannotAdd { remedy } => {
+        Means::CannotAdd { remedy } | Means::Undeclared { remedy } => {
             Some(plan.places.fault(&difference.key, &difference.message, remedy.as_str()))
         }
         _ => None,
@@ -206,12 +207,13 @@ impl Findings<'_> {
                 self.fault(key, message, format!("{MIGRATE}{shown}"));
             }
             Means::Missing { harm: Harm::Slow, .. } => self.note(key, message, MIGRATE),
-            Means::CannotAdd { remedy } | Means::Wrong { remedy } => {
+            Means::CannotAdd { remedy } | Means::Wrong { remedy } | Means::Undeclared { remedy } => {
                 self.fault(key, message, remedy.as_str());
             }
             Means::Differs => {
                 self.note(key, message, "nothing changes it; declare it as it is, or make the table anew");
             }
+            Means::Unseen => self.note(key, message, ""),
             Means::NotInFile => {}
         }
     }
@@ -276,6 +278,30 @@ impl Findings<'_> {
 }
 
 impl Api {
+    /// Has fields be blamed by all foreign keys that there are, also those that the file cannot say.
+    fn blame_as(&mut self, plan: &Plan, live: &Schema) {
+        let declared =
+            |name: &str| plan.tables.iter().position(|table| table.sql_name.eq_ignore_ascii_case(name));
+        for child in &live.tables {
+            for there in &child.foreign_keys {
+                if let Some(table) = declared(&child.name) {
+                    self.tables[table].refers_by(&there.columns);
+                }
+                if let Some(table) = declared(&there.table) {
+                    self.tables[table].is_referred_by(&there.target_columns);
+                }
+            }
+        }
+        let endpoints = plan.endpoints.iter().filter_map(|endpoint| match &endpoint.kind {
+            EndpointKind::Sql(endpoint) => Some(endpoint),
+            _ => None,
+        });
+        for (statement, endpoint) in self.statements.iter_mut().zip(endpoints) {
+            let refers = |(table, column): (usize, ColumnIndex)| self.tables[table].columns[column].refers;
+            statement.refers_by(endpoint, &refers);
+        }
+    }
+
     /// Index into the plan's endpoints.
     fn endpoint_of_statement(&self, plan: &Plan, statement: usize) -> usize {
         let is_sql = |(_, endpoint): &(usize, &crate::config::plan::Endpoint)| {

@@ -72,9 +72,12 @@ fn print_left_alone(plan: &Plan, live: &Schema) {
     for difference in differences(plan, live) {
         let message = on_one_line(&difference.message);
         match difference.means {
-            Means::MissingTable(_) | Means::Missing { .. } | Means::CannotAdd { .. } => {}
+            Means::MissingTable(_)
+            | Means::Missing { .. }
+            | Means::CannotAdd { .. }
+            | Means::Undeclared { .. } => {}
             Means::Wrong { remedy } => say!("-- left alone: {message}; {}", on_one_line(&remedy)),
-            Means::Differs | Means::NotInFile => say!("-- left alone: {message}"),
+            Means::Differs | Means::Unseen | Means::NotInFile => say!("-- left alone: {message}"),
         }
     }
 }

@@ -261,7 +261,7 @@ fn parameters(section: &Section<'_>, path: &Path, tables: &[Table]) -> Vec<Param
         if !values::is_identifier(&entry.name) {
             at.fault("is no name of a parameter", "take letters, digits and `_`, a letter or `_` first");
         }
-        let (mut clamp, mut refers, mut key_of) = (false, false, None);
+        let (mut clamp, mut of, mut key_of) = (false, None, None);
         let rules = match &at.node.value {
             Value::Table(_) => {
                 let section = at.section(keys::PARAMETER);
@@ -276,22 +276,21 @@ fn parameters(section: &Section<'_>, path: &Path, tables: &[Table]) -> Vec<Param
             _ => match locate(&at, tables) {
                 Some((table, column)) => {
                     key_of = tables[table].key.contains(&column).then_some(table);
-                    let column = &tables[table].columns[column];
-                    refers = column.references.is_some();
-                    let mut rules = column.rules.clone();
+                    of = Some((table, column));
+                    let mut rules = tables[table].columns[column].rules.clone();
                     rules.required = rules.default.is_none();
                     rules
                 }
                 None => rules::bare(Type::Text),
             },
         };
-        parameters.push(Parameter { name: entry.name.clone(), rules, clamp, refers, key_of });
+        parameters.push(Parameter { name: entry.name.clone(), rules, clamp, column: of, key_of });
     }
     for name in &path.parameters {
         if !parameters.iter().any(|known: &Parameter| known.name == *name) {
             let rules = plan_text();
             let name = name.clone();
-            parameters.push(Parameter { name, rules, clamp: false, refers: false, key_of: None });
+            parameters.push(Parameter { name, rules, clamp: false, column: None, key_of: None });
         }
     }
     parameters

@@ -492,8 +492,8 @@ pub struct Parameter {
     pub rules: Rules,
     /// A number beyond a bound counts as that bound.
     pub clamp: bool,
-    /// Whether its column refers to another table.
-    pub refers: bool,
+    /// Its column, if it has the rules of one: indices into the plan's tables and that table's columns.
+    pub column: Option<(usize, ColumnIndex)>,
     /// The table whose key has its column; an index into the plan's tables.
     pub key_of: Option<usize>,
 }

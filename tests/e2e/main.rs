@@ -5,6 +5,7 @@ mod pipes;
 mod server;
 
 mod admin;
+mod adopting;
 mod blame;
 mod bodies;
 mod checking;

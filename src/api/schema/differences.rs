@@ -33,8 +33,12 @@ pub enum Means {
     CannotAdd { remedy: String },
     /// Answers would be wrong, and no statement that only adds mends it.
     Wrong { remedy: String },
+    /// The file has to say what the database does; nothing is migrated before it does.
+    Undeclared { remedy: String },
     /// Answers are right, the database is otherwise; nothing changes it.
     Differs,
+    /// What the database does by itself and no answer tells of.
+    Unseen,
     /// The file does not speak of it.
     NotInFile,
 }
@@ -71,6 +75,7 @@ pub fn differences(plan: &Plan, live: &Schema) -> Vec<Difference> {
             Some(there) => found.other_triggers(table, there),
         }
     }
+    found.foreign_keys_of_others(live);
     for table in &live.tables {
         let what = match table.kind {
             TableKind::Table => "table",
@@ -100,7 +105,12 @@ pub(in crate::api) fn steps(plan: &Plan, differences: &[Difference]) -> Vec<Step
         match &difference.means {
             Means::MissingTable(_) => tables.push(difference),
             Means::Missing { steps, .. } => rest.extend(steps.iter().cloned()),
-            Means::CannotAdd { .. } | Means::Wrong { .. } | Means::Differs | Means::NotInFile => {}
+            Means::CannotAdd { .. }
+            | Means::Wrong { .. }
+            | Means::Undeclared { .. }
+            | Means::Differs
+            | Means::Unseen
+            | Means::NotInFile => {}
         }
     }
     tables.sort_by_key(|table| order.iter().position(|key| *key == table.key));
@@ -154,6 +164,7 @@ impl Found<'_> {
         for column in on_write(table).filter(|column| !absent.contains(&column.name.as_str())) {
             self.trigger(table, column, live);
         }
+        self.foreign_keys(table, live);
         self.unknown(table, live);
         self.not_in_file(table, live);
     }

@@ -26,6 +26,8 @@ fn word(means: &Means) -> &'static str {
         Means::Missing { harm: super::Harm::Slow, .. } => "slow",
         Means::CannotAdd { .. } => "cannot",
         Means::Wrong { .. } => "wrong",
+        Means::Undeclared { .. } => "undeclared",
+        Means::Unseen => "unseen",
         Means::Differs => "differs",
         Means::NotInFile => "not in file",
     }
@@ -161,6 +163,34 @@ fn columns() {
     // What the file does not have.
     one("", ", x INTEGER", &["tables.t not in file"]);
     check("list = \"/t\"", id, &[&table(", x INTEGER NOT NULL")], &["tables.t.columns wrong"]);
+}
+
+/// Foreign keys that the file does not declare.
+#[test]
+fn foreign_keys() {
+    let one = |column: &str, rest: &str, expected: &[&str]| {
+        let table = format!("CREATE TABLE t (id INTEGER PRIMARY KEY, x INTEGER{rest}) STRICT");
+        check("", &format!("id = \"bigint\"\nx = {column}"), &[&table], expected);
+    };
+    let (told, seen) = (&["tables.t.columns.x undeclared"][..], &["tables.t.columns.x unseen"][..]);
+    one("\"bigint\"", " REFERENCES p", told);
+    one("\"bigint\"", " REFERENCES P (ID) ON DELETE CASCADE", told);
+    one("\"bigint\"", ", FOREIGN KEY (X) REFERENCES p ON DELETE SET NULL", told);
+    one("{ type = \"bigint\", references = \"p.id\" }", " REFERENCES p", &[]);
+    // `required` cannot be said beside set_null.
+    one("{ type = \"bigint\", required = true }", " NOT NULL REFERENCES p ON DELETE SET NULL", seen);
+    one("\"bigint\"", " REFERENCES p ON DELETE SET DEFAULT", seen);
+    one("\"bigint\"", " REFERENCES other", seen);
+    one(
+        "\"bigint\"",
+        " REFERENCES p REFERENCES other",
+        &["tables.t.columns.x unseen", "tables.t.columns.x undeclared"],
+    );
+    one("\"bigint\"", " REFERENCES p (more)", seen);
+    one("{ type = \"bigint\", references = \"p.id\" }", " REFERENCES p REFERENCES other", seen);
+    // Of several columns, and of one that the file does not have.
+    one("\"bigint\"", ", FOREIGN KEY (id, x) REFERENCES p (id, id)", &["tables.t unseen"]);
+    one("\"bigint\"", ", y INTEGER REFERENCES p", &["tables.t unseen", "tables.t not in file"]);
 }
 
 #[test]
