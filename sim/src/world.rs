@@ -43,12 +43,14 @@ impl Product {
         };
         let plan = ringmill::config::load(&inputs).map_err(|faults| format!("{faults:#?}"))?;
         let empty = ringmill_sqlite::Schema::default();
-        let verified = ringmill::api::verify(&plan, &empty, ringmill::api::Depth::Faults)?;
+        let no_rows = ringmill_sqlite::Inspector::of_nothing();
+        let verified = ringmill::api::verify(&plan, &empty, &no_rows, ringmill::api::Depth::Faults)?;
         if !verified.faults.is_empty() {
             return Err(format!("{:#?}", verified.faults));
         }
-        let statements = ringmill::api::migration(&plan, &empty).map_err(|faults| format!("{faults:#?}"))?;
-        Ok(Product { plan: plan.into(), api: verified.api.into(), schema: statements.join(";\n") })
+        let migration =
+            ringmill::api::migration(&plan, &empty, &no_rows).map_err(|faults| format!("{faults:#?}"))?;
+        Ok(Product { plan: plan.into(), api: verified.api.into(), schema: migration.statements.join(";\n") })
     }
 }
 

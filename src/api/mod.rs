@@ -54,7 +54,7 @@ pub use exchange::{Answer, Begin, Constant, ConstantIndex, Fields, Pending, Requ
 pub use percent::normalize as normal_path;
 pub use router::{Found, Route, RouteIndex, Terms};
 pub use schema::{Difference, Harm, Means, Step, TableSchema, differences, schema};
-pub use verify::{Depth, TableRef, Tag, Touched, Verified, migration, verify};
+pub use verify::{Depth, Migration, TableRef, Tag, Touched, Verified, migration, refused_by_rows, verify};
 
 /// What is served. Immutable; shared by all shards.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use super::convert;
 use super::sql::quote;
 use super::sql_text;
 
+mod clashes;
 mod differences;
 mod foreign;
 mod missing;
@@ -21,6 +22,7 @@ mod rebuild;
 mod unknown;
 mod witnesses;
 
+pub(super) use clashes::{Clashing, clash_of, mend};
 pub(super) use differences::steps;
 pub use differences::{Difference, Harm, Means, Step, differences};
 pub(super) use unknown::stand_in;

@@ -15,9 +15,11 @@ mod tests;
 
 use crate::config::plan::{ColumnIndex, EndpointKind, Plan, Table};
 use crate::config::{Fault, key_of};
-use ringmill_sqlite::{Compiled, Compiler, Schema, TableKind};
+use ringmill_sqlite::{Compiled, Compiler, Inspector, Schema, TableKind};
 
-use super::schema::{Difference, Harm, Means, Step, differences, stand_in, steps, storage};
+use super::schema::{
+    Clashing, Difference, Harm, Means, Step, clash_of, differences, mend, stand_in, steps, storage,
+};
 use super::sql::quote;
 use super::{Api, Kind, check_columns};
 
@@ -47,11 +49,12 @@ pub enum Depth {
 
 const MIGRATE: &str = "`ringmill migrate` adds it";
 
-/// Compares the plan with a schema and compiles every statement against it.
+/// Compares the plan with a schema and compiles every statement against it. The inspector is asked about rows that contradict
+/// what is missing.
 ///
 /// # Errors
 /// In words, if there is no memory for a copy of the schema.
-pub fn verify(plan: &Plan, live: &Schema, depth: Depth) -> Result<Verified, String> {
+pub fn verify(plan: &Plan, live: &Schema, inspector: &Inspector, depth: Depth) -> Result<Verified, String> {
     let compiler = copy_of(plan, live)?;
     let columns = |sql: &str| compiler.compile(sql).ok().map(|compiled| compiled.columns);
     let mut findings = Findings { plan, faults: Vec::new(), notes: Vec::new(), made_at_start: Vec::new() };
@@ -62,7 +65,7 @@ pub fn verify(plan: &Plan, live: &Schema, depth: Depth) -> Result<Verified, Stri
     for table in &plan.tables {
         add_for_compiling(&compiler, table, &differences);
     }
-    differences.iter().for_each(|difference| findings.difference(difference));
+    differences.iter().for_each(|difference| findings.difference(difference, inspector));
 
     let mut api = Api::with_columns(plan, &columns);
     for table in &mut api.tables {
@@ -101,11 +104,20 @@ pub fn verify(plan: &Plan, live: &Schema, depth: Depth) -> Result<Verified, Stri
     Ok(Verified { api, faults, notes, made_at_start })
 }
 
-/// What `migrate` runs on a database of this schema, in order.
+/// What `migrate` runs.
+#[derive(Debug, Default)]
+pub struct Migration {
+    /// In order.
+    pub statements: Vec<String>,
+    /// Queries whose answer took too long; should they give a row, a statement will be refused.
+    pub not_known: Vec<String>,
+}
+
+/// What `migrate` runs on a database of this schema.
 ///
 /// # Errors
 /// What is declared and cannot be added, in the order of files and lines.
-pub fn migration(plan: &Plan, live: &Schema) -> Result<Vec<String>, Vec<Fault>> {
+pub fn migration(plan: &Plan, live: &Schema, inspector: &Inspector) -> Result<Migration, Vec<Fault>> {
     let differences = differences(plan, live);
     let steps = steps(plan, &differences);
     let cannot = differences.iter().filter_map(|difference| match &difference.means {
@@ -115,12 +127,35 @@ pub fn migration(plan: &Plan, live: &Schema) -> Result<Vec<String>, Vec<Fault>> 
         _ => None,
     });
     let mut faults: Vec<Fault> = cannot.collect();
+    let mut not_known = Vec::new();
+    for difference in &differences {
+        match clash_of(difference, inspector) {
+            Clashing::No => {}
+            Clashing::Yes { remedy } => {
+                faults.push(plan.places.fault(&difference.key, &difference.message, remedy));
+            }
+            Clashing::NotKnown { query } => not_known.push(query),
+        }
+    }
     match copy_of(plan, live) {
         Ok(compiler) => faults.extend(refused(plan, &compiler, &steps)),
         Err(words) => faults.push(plan.places.fault("database", words, "")),
     }
     plan.places.sort(&mut faults);
-    if faults.is_empty() { Ok(steps.into_iter().map(|step| step.sql).collect()) } else { Err(faults) }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(Migration { statements: steps.into_iter().map(|step| step.sql).collect(), not_known })
+}
+
+/// The fault that a statement of a migration was refused for, if rows can contradict it.
+pub fn refused_by_rows(plan: &Plan, live: &Schema, statement: &str) -> Option<Fault> {
+    differences(plan, live).iter().find_map(|difference| {
+        let Means::Missing { steps, .. } = &difference.means else { return None };
+        let step = steps.iter().find(|step| step.sql == statement)?;
+        let remedy = mend(difference, step, step.clash.as_ref()?);
+        Some(plan.places.fault(&difference.key, &difference.message, remedy))
+    })
 }
 
 /// A copy of the schema in which every table of the plan that is there can be compiled against.
@@ -184,7 +219,7 @@ impl Findings<'_> {
         }
     }
 
-    fn difference(&mut self, difference: &Difference) {
+    fn difference(&mut self, difference: &Difference, inspector: &Inspector) {
         let (key, message) = (&difference.key, &difference.message);
         match &difference.means {
             Means::MissingTable(_) if self.plan.database.create_missing => {
@@ -204,7 +239,16 @@ impl Findings<'_> {
                     [sql] if message.ends_with(*sql) => String::new(),
                     _ => format!(": {}", statements.join("; ")),
                 };
-                self.fault(key, message, format!("{MIGRATE}{shown}"));
+                let remedy = match clash_of(difference, inspector) {
+                    Clashing::No => format!("{MIGRATE}{shown}"),
+                    Clashing::Yes { remedy } => remedy,
+                    Clashing::NotKnown { query } => {
+                        format!(
+                            "{MIGRATE}{shown}, unless rows agree, which {query} tells; it takes longer than 5 s"
+                        )
+                    }
+                };
+                self.fault(key, message, remedy);
             }
             Means::Missing { harm: Harm::Slow, .. } => self.note(key, message, MIGRATE),
             Means::CannotAdd { remedy } | Means::Wrong { remedy } | Means::Undeclared { remedy } => {

@@ -8,6 +8,7 @@ use crate::config::plan::{Algorithm, CacheRule, Caller, Endpoint, Plan, Rate, Ra
 use crate::config::{Fault, key_of, show_duration};
 use crate::control::log;
 use ringmill_http1::Method;
+use ringmill_sqlite::Inspector;
 use std::process::ExitCode;
 
 #[derive(Debug, clap::Args)]
@@ -24,7 +25,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     log::set_up(plan.log.level, plan.log.format);
     let database = &plan.database.sqlite;
     let live = live_schema(&plan)?;
-    let mut verified = verify(&plan, &live.clone().unwrap_or_default(), Depth::Notes)?;
+    let inspector = Inspector::open(database);
+    let mut verified = verify(&plan, &live.clone().unwrap_or_default(), &inspector, Depth::Notes)?;
     if live.is_none() {
         verified.faults.extend(refused_place(&plan));
         plan.places.sort(&mut verified.faults);

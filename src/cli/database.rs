@@ -4,7 +4,7 @@ use super::Failure;
 use crate::api::{Api, Depth, schema, verify};
 use crate::config::{Fault, Flag, Plan, show_duration};
 use crate::control::log::{emit, line};
-use ringmill_sqlite::{Schema, run_script_telling, tables};
+use ringmill_sqlite::{Inspector, Schema, run_script_telling, tables};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -67,7 +67,8 @@ pub(super) fn live_schema(plan: &Plan) -> Result<Option<Schema>, Failure> {
 /// in the same words, before anything is made.
 pub(super) fn compile_api(plan: &Plan) -> Result<Api, Failure> {
     let live = live_schema(plan)?;
-    let mut verified = verify(plan, &live.clone().unwrap_or_default(), Depth::Faults)?;
+    let inspector = Inspector::open(&plan.database.sqlite);
+    let mut verified = verify(plan, &live.clone().unwrap_or_default(), &inspector, Depth::Faults)?;
     if live.is_none() {
         verified.faults.extend(refused_place(plan));
         plan.places.sort(&mut verified.faults);

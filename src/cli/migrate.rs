@@ -3,10 +3,10 @@
 
 use super::database::{data_flag, live_schema, make_folder, store_failure, tell_wait};
 use super::{Configuration, Failure, plan, say};
-use crate::api::{Means, differences, migration};
+use crate::api::{Means, Migration, differences, migration, refused_by_rows};
 use crate::config::{Plan, on_one_line};
 use crate::control::log;
-use ringmill_sqlite::{ChangeError, Schema, change_schema};
+use ringmill_sqlite::{ChangeError, Inspector, Schema, change_schema};
 use std::process::ExitCode;
 
 #[derive(Debug, clap::Args)]
@@ -28,23 +28,35 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let live = live_schema(&plan)?;
     let schema = live.clone().unwrap_or_default();
     // Before the lock, so that what is refused leaves no file behind; asked again under it.
-    let statements = migration(&plan, &schema).map_err(Failure::Faults)?;
+    let Migration { statements, not_known } =
+        migration(&plan, &schema, &Inspector::open(database)).map_err(Failure::Faults)?;
     if arguments.dry_run || (statements.is_empty() && live.is_some()) {
         print_statements(&statements);
+        for query in not_known {
+            say!(
+                "-- not known, since it takes longer than 5 s: whether rows refuse that, which {query} tells"
+            );
+        }
         print_left_alone(&plan, &schema);
         say!("-- {}: {}", database.display(), ending(statements.len(), "would be run"));
         return Ok(ExitCode::SUCCESS);
     }
     make_folder(database)?;
+    let mut under_lock = Schema::default();
     let changed = change_schema(database, &mut |longest| tell_wait(database, longest), |schema| {
-        migration(&plan, schema)
+        under_lock = schema.clone();
+        // Rows may have come meanwhile: the statements themselves find out.
+        migration(&plan, schema, &Inspector::of_nothing()).map(|migration| migration.statements)
     });
     let changed = changed.map_err(|error| match error {
         ChangeError::Refused(faults) => Failure::Faults(faults),
-        ChangeError::Statement { statement, detail } => Failure::Message(format!(
-            "{}: {detail}; nothing was changed: mend the rows that are there, then migrate again; the statement is: {statement}",
-            database.display()
-        )),
+        ChangeError::Statement { statement, detail } => match refused_by_rows(&plan, &under_lock, &statement) {
+            Some(fault) => Failure::Faults(vec![fault]),
+            None => Failure::Message(format!(
+                "{}: {detail}; nothing was changed: mend the rows that are there, then migrate again; the statement is: {statement}",
+                database.display()
+            )),
+        },
         ChangeError::Database(error) => store_failure(database, &error),
     })?;
     print_statements(&changed.statements);

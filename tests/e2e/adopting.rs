@@ -1,6 +1,6 @@
 //! A file over a database that another program made: what is told of foreign keys, rows and values that the file does not speak of.
 
-use crate::checking::{check_faults, folder_with, script};
+use crate::checking::{check_faults, contents, folder_with, script};
 use crate::server::{Setup, run};
 
 const LABELS: &str = r#"[tables.labels]
@@ -162,4 +162,88 @@ fn a_mistake_has_one_status_whatever_the_method() {
     let nobody = r#"{"error":"Validation failed","errors":{}}"#;
     client.ask("POST", "/albums", Some(r#"{"id":2,"label":7,"artist":null}"#)).is(400, nobody);
     client.ask("PATCH", "/albums/1", Some(r#"{"label":7}"#)).is(400, nobody);
+}
+
+const CODES: &str = r#"[tables.codes]
+list = "/codes"
+[tables.codes.columns]
+id = "bigint"
+code = { type = "text", unique = true }
+"#;
+
+#[test]
+fn rows_that_agree_are_told_before_anything_is_done() {
+    let table = "CREATE TABLE codes (id INTEGER NOT NULL PRIMARY KEY, code TEXT, place TEXT) STRICT";
+    let check = |file: &str, rows: &str, faults: &[&str]| {
+        let statements = [table, rows];
+        check_faults(file, &statements, faults);
+        let folder = folder_with(file, &statements);
+        let before = contents(folder.path());
+        for arguments in [&["migrate"][..], &["migrate", "--dry-run"]] {
+            let ended = run(folder.path(), arguments);
+            let last = format!("ringmill: {}", faults.last().expect("a fault"));
+            assert_eq!(
+                (ended.code, ended.last_line(), ended.stdout.as_str()),
+                (Some(1), last.as_str(), ""),
+                "{arguments:?}"
+            );
+        }
+        assert!(contents(folder.path()) == before, "nothing was done");
+    };
+    let twice = "INSERT INTO codes VALUES (1, 'a', 'x'), (2, 'a', 'y'), (3, NULL, 'z'), (4, NULL, 'z')";
+    let one = "rows agree in it: mend those that SELECT \"code\", count(*) FROM \"codes\" WHERE \"code\" IS NOT NULL GROUP BY \"code\" HAVING count(*) > 1 counts, then `ringmill migrate` adds it";
+    let fault = format!(
+        "ringmill.toml:5: tables.codes.columns.code: codes.code is not unique in the database; {one}: CREATE UNIQUE INDEX \"codes_code_idx\" ON \"codes\" (\"code\")"
+    );
+    check(CODES, twice, &[&fault]);
+    // Of several columns, and on a condition.
+    let pair = CODES
+        .replace(
+            "list =",
+            "indexes = [{ columns = [\"place\", \"code\"], unique = true, where = \"id < 3\" }]\nlist =",
+        )
+        .replace(", unique = true }\n", " }\nplace = \"text\"\n");
+    let fault = "ringmill.toml:2: tables.codes.indexes: the database has no such index: CREATE UNIQUE INDEX \"codes_place_code_idx\" ON \"codes\" (\"place\", \"code\") WHERE id < 3; rows agree in it: mend those that SELECT \"place\", \"code\", count(*) FROM \"codes\" WHERE \"place\" IS NOT NULL AND \"code\" IS NOT NULL AND (id < 3) GROUP BY \"place\", \"code\" HAVING count(*) > 1 counts, then `ringmill migrate` adds it";
+    check(&pair, "INSERT INTO codes VALUES (1, 'a', 'x'), (2, 'a', 'x')", &[fault]);
+    // A column that is not there yet.
+    let new = format!("{CODES}more = {{ type = \"text\", unique = true, default = \"x\" }}\n").replacen(
+        ", unique = true",
+        "",
+        1,
+    );
+    let fault = "ringmill.toml:6: tables.codes.columns.more: the table codes of the database has no column more; its rows would all have the same value, which is to be unique: remove `default`, or `unique`";
+    check(&new, twice, &[fault]);
+    // What agrees in part is let be.
+    for (file, rows) in [
+        (CODES, "INSERT INTO codes VALUES (1, 'a', 'x'), (3, NULL, 'z'), (4, NULL, 'z')"),
+        (&pair, "INSERT INTO codes VALUES (1, 'a', 'x'), (2, 'a', 'y'), (3, 'a', 'y'), (4, NULL, 'y')"),
+        (&new, "INSERT INTO codes VALUES (1, 'a', 'x')"),
+    ] {
+        let folder = folder_with(file, &[table, rows]);
+        let ended = run(folder.path(), &["migrate"]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        assert_eq!(run(folder.path(), &["check"]).code, Some(0));
+    }
+}
+
+/// A table that cannot be looked through in time.
+#[test]
+fn what_takes_too_long_is_not_promised() {
+    // Values that are computed at each look, for some minutes.
+    let statements = [
+        "CREATE TABLE codes (id INTEGER NOT NULL PRIMARY KEY, code TEXT AS (hex(zeroblob(200000))), place TEXT)",
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) INSERT INTO codes (id) SELECT i FROM n",
+    ];
+    let file = CODES.replace("unique = true", "unique = true, read_only = true");
+    let query = "SELECT \"code\", count(*) FROM \"codes\" WHERE \"code\" IS NOT NULL GROUP BY \"code\" HAVING count(*) > 1";
+    let fault = format!(
+        "ringmill.toml:5: tables.codes.columns.code: codes.code is not unique in the database; `ringmill migrate` adds it: CREATE UNIQUE INDEX \"codes_code_idx\" ON \"codes\" (\"code\"), unless rows agree, which {query} tells; it takes longer than 5 s"
+    );
+    let folder = folder_with(&file, &statements);
+    assert_eq!(run(folder.path(), &["check"]).last_line(), format!("ringmill: {fault}"));
+    let ended = run(folder.path(), &["migrate", "--dry-run"]);
+    let line = format!(
+        "-- not known, since it takes longer than 5 s: whether rows refuse that, which {query} tells\n"
+    );
+    assert!(ended.stdout.contains(&line), "{}", ended.stdout);
 }

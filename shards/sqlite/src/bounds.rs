@@ -66,6 +66,9 @@ pub(crate) const SCRIPT_WAIT: Duration = Duration::from_secs(30);
 /// Of that, how long it is not told to whoever asked for them.
 pub(crate) const SILENT_WAIT: Duration = Duration::from_secs(1);
 
+/// For questions about the rows of a file before it is served. Beyond it their answer is [`crate::Found::NotKnown`].
+pub(crate) const INSPECT_TIME_MAX: Duration = Duration::from_secs(5);
+
 /// Pages that a loader keeps in memory, KiB.
 pub(crate) const LOAD_CACHE_KIB: i64 = 65_536;
 

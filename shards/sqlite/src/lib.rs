@@ -39,8 +39,9 @@ pub use job::{Answers, Class, Error, Event, Job, Reply, Rows, Statement, Ticket,
 pub use link::Sync;
 pub use load::Loader;
 pub use schema::{
-    ChangeError, Changed, Compiled, Compiler, LiveColumn, LiveForeignKey, LiveIndex, LiveTable, Schema,
-    TableKind, Write, WriteKind, change_schema, compile, run_script, run_script_telling, tables,
+    ChangeError, Changed, Compiled, Compiler, Found, Inspector, LiveColumn, LiveForeignKey, LiveIndex,
+    LiveTable, Schema, TableKind, Write, WriteKind, change_schema, compile, run_script, run_script_telling,
+    tables,
 };
 pub use statistics::{GROUP_SIZES, Statistics, ThreadStatistics};
 pub use store::{Handle, OpenError, Options, Store};

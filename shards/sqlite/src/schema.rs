@@ -9,8 +9,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+mod inspector;
 mod live;
 
+pub use inspector::{Found, Inspector};
 pub use live::{LiveColumn, LiveForeignKey, LiveIndex, LiveTable, Schema, TableKind};
 
 /// Runs statements in one transaction that locks out other writers: all or none. Makes the file if it is missing. Processes that start

@@ -6,6 +6,7 @@ use crate::config::key_of;
 use crate::config::plan::{Column, Generated, Index, OnDelete, Plan, Table, Type};
 use ringmill_sqlite::{LiveColumn, LiveForeignKey, LiveTable, Schema, TableKind};
 
+use super::clashes::{Clash, agreeing};
 use super::narrower::Checks;
 use super::{
     Names, create_index, create_trigger, default, is_key_alone, on_delete_words, parents_first, storage,
@@ -56,6 +57,15 @@ pub enum Harm {
 pub struct Step {
     pub key: String,
     pub sql: String,
+    /// What rows may have that keeps SQLite from running it.
+    pub clash: Option<Clash>,
+}
+
+impl Step {
+    /// One that SQLite runs whatever the rows are.
+    pub(super) fn new(key: impl Into<String>, sql: String) -> Step {
+        Step { key: key.into(), sql, clash: None }
+    }
 }
 
 /// Every difference: tables in the file's order, then what the file does not have.
@@ -212,9 +222,8 @@ impl Found<'_> {
             self.add(key.clone(), message, Means::Differs);
         }
         if column.unique && !is_key_alone(table, column) && !is_unique(live, &[&column.name]) {
-            let sql = self.unique_index(table, &[position(table, column)]);
             let message = format!("{name} is not unique in the database");
-            let steps = vec![Step { key: key.clone(), sql }];
+            let steps = vec![self.unique_index(table, live, &key, &[position(table, column)])];
             self.add(key.clone(), message, Means::Missing { steps, harm: Harm::Wrong });
         }
         self.conditions(table, column, checks, there);
@@ -277,7 +286,7 @@ impl Found<'_> {
         }
         // A missing column that is the key's brings no index of its own.
         let key = format!("{}.key", key_of("tables", &table.name));
-        let steps = vec![Step { key: key.clone(), sql: self.unique_index(table, &table.key) }];
+        let steps = vec![self.unique_index(table, live, &key, &table.key)];
         let message =
             format!("the key ({}) of {} is not unique in the database", names.join(", "), table.sql_name);
         self.add(key, message, Means::Missing { steps, harm: Harm::Wrong });
@@ -317,7 +326,8 @@ impl Found<'_> {
         // SQLite's words about a condition are about that key.
         let at = if index.condition.is_some() { format!("{key}.where") } else { key.clone() };
         let harm = if index.unique { Harm::Wrong } else { Harm::Slow };
-        self.add(key, message, Means::Missing { steps: vec![Step { key: at, sql }], harm });
+        let clash = index.unique.then(|| agreeing(table, live, index)).flatten();
+        self.add(key, message, Means::Missing { steps: vec![Step { key: at, sql, clash }], harm });
     }
 
     fn trigger(&mut self, table: &Table, column: &Column, live: &LiveTable) {
@@ -336,7 +346,7 @@ impl Found<'_> {
                 let sql = at_once(&create_trigger(table, column, &name));
                 let message =
                     format!("the database has no trigger {name}, which sets {} on write", column.name);
-                let steps = vec![Step { key: key.clone(), sql }];
+                let steps = vec![Step::new(&key, sql)];
                 self.add(key, message, Means::Missing { steps, harm: Harm::Wrong });
             }
             Some(_) => {
@@ -393,9 +403,16 @@ impl Found<'_> {
         }
     }
 
-    pub(super) fn unique_index(&mut self, table: &Table, columns: &[usize]) -> String {
+    pub(super) fn unique_index(
+        &mut self,
+        table: &Table,
+        live: &LiveTable,
+        key: &str,
+        columns: &[usize],
+    ) -> Step {
         let index = Index { columns: columns.to_vec(), unique: true, condition: None };
-        at_once(&create_index(table, &index, &mut self.names))
+        let sql = at_once(&create_index(table, &index, &mut self.names));
+        Step { key: key.to_owned(), sql, clash: agreeing(table, live, &index) }
     }
 }
 

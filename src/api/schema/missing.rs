@@ -22,7 +22,7 @@ fn drop_on_write(table: &Table, live: &LiveTable) -> String {
 impl Found<'_> {
     pub(super) fn missing_table(&mut self, table: &Table) {
         let key = key_of("tables", &table.name);
-        let step = |key: String, sql: &str| Step { key, sql: at_once(sql) };
+        let step = |key: String, sql: &str| Step::new(key, at_once(sql));
         let mut steps = vec![step(key.clone(), &create_table(self.plan, table))];
         for (number, index) in table.indexes.iter().enumerate() {
             let sql = create_index(table, index, &mut self.names);
@@ -79,10 +79,9 @@ impl Found<'_> {
         }
         let definition = column_definition(self.plan, table, column, Of::OldTable);
         let sql = format!("ALTER TABLE {} ADD COLUMN {definition}", quote(table_name));
-        let mut steps = vec![Step { key: key.clone(), sql }];
+        let mut steps = vec![Step::new(&key, sql)];
         if column.unique {
-            let sql = self.unique_index(table, &[position(table, column)]);
-            steps.push(Step { key: key.clone(), sql });
+            steps.push(self.unique_index(table, live, &key, &[position(table, column)]));
         }
         self.add(key, message, Means::Missing { steps, harm: Harm::Wrong });
         true

@@ -3,7 +3,7 @@
 use super::{Depth, TableRef, verify};
 use crate::config::{Inputs, Plan, load};
 use ringmill_http1::Method;
-use ringmill_sqlite::{Schema, run_script};
+use ringmill_sqlite::{Inspector, Schema, run_script};
 
 const FILE: &str = r#"
 [tables.parents]
@@ -49,7 +49,7 @@ fn check(sql: &str, more: &str, reads: &str, writes: &str) {
     ];
     run_script(&database, &statements.map(str::to_owned)).expect("statements of a test");
     let live = Schema::read(&database).expect("a database").expect("a file");
-    let verified = verify(&plan, &live, Depth::Faults).expect("memory");
+    let verified = verify(&plan, &live, &Inspector::of_nothing(), Depth::Faults).expect("memory");
     assert_eq!(verified.faults, [], "{sql}");
     let found = verified.api.find("/a/1").expect("a route");
     let touched = &verified.api.terms(found.route, method).expect("an operation").touched;
