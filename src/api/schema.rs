@@ -16,6 +16,7 @@ use super::sql_text;
 mod clashes;
 mod differences;
 mod foreign;
+mod forms;
 mod missing;
 mod narrower;
 mod rebuild;
@@ -25,6 +26,9 @@ mod witnesses;
 pub(super) use clashes::{Clashing, clash_of, mend};
 pub(super) use differences::steps;
 pub use differences::{Difference, Harm, Means, Step, differences};
+use forms::form_clause;
+pub(super) use forms::{form, in_form, keeps_form};
+pub(super) use missing::drop_on_write;
 pub(super) use unknown::stand_in;
 
 #[cfg(test)]
@@ -135,7 +139,7 @@ fn column_definition(plan: &Plan, table: &Table, column: &Column, of: Of) -> Str
     if column.unique && !is_key_alone(table, column) && of == Of::NewTable {
         sql.push_str(" UNIQUE");
     }
-    if let Some(check) = check_clause(column) {
+    for check in form_clause(column).into_iter().chain(check_clause(column)) {
         write!(sql, " {check}").expect("into a string");
     }
     if let Some(reference) = &column.references {

@@ -6,6 +6,7 @@
 
 mod advice;
 mod endpoints;
+mod forms;
 mod returning;
 mod touched;
 mod views;
@@ -96,6 +97,7 @@ pub fn verify(plan: &Plan, live: &Schema, inspector: &Inspector, depth: Depth) -
     endpoints::check(&mut findings, &mut api, &compiler, live);
     if depth == Depth::Notes {
         advice::advise(&mut findings, &api, &compiler, live);
+        forms::advise(&mut findings, live, inspector);
     }
 
     let Findings { mut faults, mut notes, made_at_start, .. } = findings;

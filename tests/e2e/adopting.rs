@@ -247,3 +247,151 @@ fn what_takes_too_long_is_not_promised() {
     );
     assert!(ended.stdout.contains(&line), "{}", ended.stdout);
 }
+
+const FORMS: &str = r#"[tables.forms]
+list = "/forms"
+item = "/forms/{id}"
+order = ["at", "id"]
+[tables.forms.columns]
+id = "bigint"
+at = "timestamp"
+day = "date"
+ref = "uuid"
+price = "numeric"
+[endpoints.put]
+path = "/put"
+methods = ["POST"]
+sql = "INSERT INTO forms (id, at, day, ref, price) VALUES ($id, $at, $day, $ref, $price) RETURNING id"
+shape = "row"
+[endpoints.put.params]
+id = "forms.id"
+at = { type = "text", required = false }
+day = { type = "text", required = false }
+ref = { type = "text", required = false }
+price = { type = "text", required = false }
+"#;
+
+/// What SQL endpoints store is held to the form of its type too.
+#[test]
+fn sql_endpoints_store_no_malformed_values() {
+    let server = Setup::shards(1).file(FORMS).start();
+    let client = &mut server.connect();
+    let body = |id: i64, name: &str, value: &str| {
+        let mut body = serde_json::json!({"id": id, "at": null, "day": null, "ref": null, "price": null});
+        body[name] = value.into();
+        body.to_string()
+    };
+    let mut id = 0;
+    for (name, values) in [
+        (
+            "at",
+            &[
+                "2026-11-24T02:00:00.123456Z",
+                "0001-01-01T00:00:00.000000Z",
+                "9999-12-31T23:59:59.999999Z",
+                "2024-02-29T12:00:00.000000Z",
+            ][..],
+        ),
+        ("day", &["2026-11-24", "0001-01-01", "9999-12-31", "2000-02-29"]),
+        ("ref", &["01234567-89ab-cdef-0123-456789abcdef"]),
+        ("price", &["0", "-1.50", "12345678901234567890123456789.123", "1e5", "1E-400", "-0"]),
+    ] {
+        for value in values {
+            id += 1;
+            client.ask("POST", "/put", Some(&body(id, name, value))).is(200, &format!(r#"{{"id":{id}}}"#));
+        }
+    }
+    let refused = [
+        (
+            "at",
+            &[
+                "2026-11-24 02:00:00",
+                "2026-11-24T02:00:00Z",
+                "2026-11-24T02:00:00.123456",
+                "2026-02-30T02:00:00.123456Z",
+                "2026-11-24T25:00:00.123456Z",
+                "2026-11-24T24:00:00.000000Z",
+                "2026-11-24T2x:00:00.000000Z",
+                "2026-11-24T23:59:59.12345 Z",
+                "now",
+                "",
+            ][..],
+        ),
+        ("day", &["2026-02-30", "2026-11-24 00:00:00", "now", "24.11.2026", "0000-00-00"]),
+        (
+            "ref",
+            &[
+                "01234567-89AB-cdef-0123-456789abcdef",
+                "0123456789abcdef0123456789abcdef",
+                "01234567-89ab-cdef-0123-456789abcdeg",
+                "x",
+            ],
+        ),
+        ("price", &["abc", "", "1.", ".5", "+1", "01", " 1", "1e", "NaN", "-", "[1]"]),
+    ];
+    for (name, values) in refused {
+        for value in values {
+            client.ask("POST", "/put", Some(&body(99, name, value))).is(
+                400,
+                &format!(r#"{{"error":"Validation failed","errors":{{"{name}":["is not allowed"]}}}}"#),
+            );
+        }
+    }
+    assert_eq!(client.get("/forms").json()["total"], id);
+}
+
+/// Tables that were made without a CHECK of form are as good, and what they hold in another form is told once it is there.
+#[test]
+fn values_of_another_form_are_told_and_mended() {
+    let table = "CREATE TABLE forms (id INTEGER NOT NULL, at TEXT, day TEXT, ref TEXT, price TEXT, PRIMARY KEY (id)) STRICT";
+    let good = "INSERT INTO forms VALUES (1, '2026-11-24T02:00:00.123456Z', '2026-11-24', '01234567-89ab-cdef-0123-456789abcdef', '1.50'), (2, NULL, NULL, NULL, NULL)";
+    let index = "CREATE INDEX own ON forms (at, id)";
+    let notes = |statements: &[&str]| {
+        let folder = folder_with(FORMS, statements);
+        let ended = run(folder.path(), &["check"]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        let notes: Vec<_> = ended
+            .stdout
+            .lines()
+            .filter(|line| line.starts_with("note: ") && !line.contains("a missing index"))
+            .map(str::to_owned)
+            .collect();
+        let ended = run(folder.path(), &["migrate", "--dry-run"]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        assert_eq!(ended.stdout.lines().count(), 1, "{}", ended.stdout);
+        (folder, notes)
+    };
+    assert_eq!(notes(&[table, index, good]).1, [""; 0]);
+    let bad = "INSERT INTO forms VALUES (3, '2026-11-24 10:00:00', '2026-11-24 00:00:00', '01234567-89AB-CDEF-0123-456789ABCDEF', '1,5'), (4, 'soon', NULL, NULL, NULL)";
+    let (folder, told) = notes(&[table, index, good, bad]);
+    let names = ["at", "day", "ref", "price"];
+    assert_eq!(told.len(), names.len(), "{told:#?}");
+    let connection = rusqlite::Connection::open(folder.path().join("data/ringmill.db")).expect("a database");
+    for (note, (line, name)) in told.iter().zip((7..).zip(names)) {
+        let begins = format!(
+            "note: ringmill.toml:{line}: tables.forms.columns.{name}: forms.{name} holds values that are not written as "
+        );
+        assert!(note.starts_with(&begins), "{note}");
+        // What is said can be run.
+        let (_, rest) = note.split_once("; SELECT ").expect(note);
+        let (query, rest) = rest.split_once(" shows them; ").expect(note);
+        let count = format!("SELECT count(*) FROM (SELECT {query})");
+        let rows = || connection.query_row(&count, [], |row| row.get::<_, i64>(0)).expect(&count);
+        assert_eq!(rows(), if name == "at" { 2 } else { 1 });
+        match rest.strip_prefix("those that SQLite can read are mended by ") {
+            Some(update) => {
+                connection.execute_batch(update).unwrap_or_else(|error| panic!("{error}: {update}"));
+                assert_eq!(rows(), if name == "at" { 1 } else { 0 }, "{update}");
+            }
+            None => assert_eq!((name, rest), ("price", "mend each by hand")),
+        }
+    }
+    let row =
+        connection.query_row("SELECT at || ' ' || day || ' ' || ref FROM forms WHERE id = 3", [], |row| {
+            row.get::<_, String>(0)
+        });
+    assert_eq!(
+        row.as_deref(),
+        Ok("2026-11-24T10:00:00.000000Z 2026-11-24 01234567-89ab-cdef-0123-456789abcdef")
+    );
+}

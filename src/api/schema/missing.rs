@@ -13,7 +13,7 @@ use crate::api::sql::quote;
 use crate::config::key_of;
 
 /// What keeps an UPDATE by hand from being taken for a write of today; `migrate` makes the triggers again.
-fn drop_on_write(table: &Table, live: &LiveTable) -> String {
+pub(in crate::api) fn drop_on_write(table: &Table, live: &LiveTable) -> String {
     let names = on_write(table).map(|column| trigger_name(table, column));
     let there = names.filter(|name| live.triggers.iter().any(|(there, _)| there.eq_ignore_ascii_case(name)));
     there.map(|name| format!("DROP TRIGGER {}; ", quote(&name))).collect()

@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 
 use super::differences::{Found, Means, column_key};
 use super::witnesses::{Verdict, Witness, judge, witnesses};
-use super::{check_begins, check_clause, is_not_null};
+use super::{check_begins, check_clause, form_clause, is_not_null};
 use crate::api::sql::quote;
 use crate::api::sql_text;
 use crate::config::key_of;
@@ -108,11 +108,15 @@ impl Found<'_> {
         let live = checks.live;
         let key = column_key(table, column);
         let name = format!("{}.{}", table.sql_name, column.name);
-        let clause = check_clause(column);
-        let mut is_told = false;
+        let (clause, form) = (check_clause(column), form_clause(column));
+        let (mut is_told, mut has_another) = (false, false);
         for condition in checks.naming(there) {
             let text = format!("{}{condition})", check_begins(column));
             let is_ours = live.sql.contains(&text);
+            if form.as_deref() == Some(&text) {
+                continue;
+            }
+            has_another |= is_ours;
             if clause.as_deref() == Some(&text) || there.computed {
                 continue;
             }
@@ -133,8 +137,7 @@ impl Found<'_> {
             };
             self.add(key.clone(), message, means);
         }
-        let others = live.sql.contains(&check_begins(column));
-        if !is_told && others && !clause.is_some_and(|clause| live.sql.contains(&clause)) {
+        if !is_told && has_another && !clause.is_some_and(|clause| live.sql.contains(&clause)) {
             let message =
                 format!("{name} has a CHECK in the database that is not the one of the file's rules");
             self.add(key, message, Means::Differs);

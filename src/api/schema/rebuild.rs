@@ -9,7 +9,8 @@ use std::iter::once;
 use super::differences::{Found, at_once, column_of, holds, is_unique, refers_as};
 use super::narrower::is_declared_unique;
 use super::{
-    check_begins, check_clause, checks, create_table, default, is_key_alone, is_not_null, quote_text, storage,
+    check_begins, check_clause, checks, create_table, default, form, is_key_alone, is_not_null, keeps_form,
+    quote_text, storage,
 };
 use crate::api::sql::quote;
 use crate::api::sql_text::{check_conditions, one_line};
@@ -205,6 +206,9 @@ fn refused_rows(table: &Table, live: &LiveTable) -> Vec<String> {
         let was_null = !there.not_null && there.key_position == 0;
         if is_not_null(table, column) && was_null {
             refused.push(format!("{name} IS NULL"));
+        }
+        if let Some(form) = form(column).filter(|_| !keeps_form(column, live)) {
+            refused.push(format!("NOT ({form})"));
         }
         if check_clause(column).is_some_and(|clause| !live.sql.contains(&clause)) {
             refused.push(format!("NOT ({})", checks(column).join(" AND ")));

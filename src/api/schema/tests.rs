@@ -165,6 +165,30 @@ fn columns() {
     check("list = \"/t\"", id, &[&table(", x INTEGER NOT NULL")], &["tables.t.columns wrong"]);
 }
 
+/// A CHECK of form is the file's; a table without it is none that differs.
+#[test]
+fn forms() {
+    let one = |kind: &str, rest: &str, expected: &[&str]| {
+        let table = format!("CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT{rest}) STRICT");
+        check("", &format!("id = \"bigint\"\nx = {kind}"), &[&table], expected);
+    };
+    let (wrong, told) = (&["tables.t.columns.x wrong"][..], &["tables.t.columns.x differs"][..]);
+    let least = "{ type = \"numeric\", minimum = 0 }";
+    let (digits, rule) = (
+        " CONSTRAINT \"x\" CHECK (\"x\" NOT GLOB '*[^-+.0-9eE]*' AND json_valid(coalesce(\"x\", '0')))",
+        " CONSTRAINT \"x\" CHECK (CAST(\"x\" AS REAL) >= 0.0)",
+    );
+    one("\"numeric\"", "", &[]);
+    one("\"numeric\"", digits, &[]);
+    one(least, rule, &[]);
+    one(least, &format!("{digits}{rule}"), &[]);
+    one(least, digits, &[]);
+    one("\"numeric\"", &format!("{digits}{rule}"), wrong);
+    one("{ type = \"numeric\", minimum = 1 }", &format!("{digits}{rule}"), told);
+    // Of another type it refuses what that allows.
+    one("\"text\"", digits, wrong);
+}
+
 /// Foreign keys that the file does not declare.
 #[test]
 fn foreign_keys() {
