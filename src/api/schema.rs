@@ -20,6 +20,8 @@ mod forms;
 mod missing;
 mod narrower;
 mod rebuild;
+mod renamed;
+mod types;
 mod unknown;
 mod witnesses;
 

@@ -124,7 +124,7 @@ pub fn migration(plan: &Plan, live: &Schema, inspector: &Inspector) -> Result<Mi
     let steps = steps(plan, &differences);
     let cannot = differences.iter().filter_map(|difference| match &difference.means {
         Means::CannotAdd { remedy } | Means::Undeclared { remedy } => {
-            Some(plan.places.fault(&difference.key, &difference.message, remedy.as_str()))
+            Some(plan.places.fault(&difference.key, &difference.message, difference.remedy(remedy)))
         }
         _ => None,
     });
@@ -134,7 +134,11 @@ pub fn migration(plan: &Plan, live: &Schema, inspector: &Inspector) -> Result<Mi
         match clash_of(difference, inspector) {
             Clashing::No => {}
             Clashing::Yes { remedy } => {
-                faults.push(plan.places.fault(&difference.key, &difference.message, remedy));
+                faults.push(plan.places.fault(
+                    &difference.key,
+                    &difference.message,
+                    difference.remedy(&remedy),
+                ));
             }
             Clashing::NotKnown { query } => not_known.push(query),
         }
@@ -227,13 +231,13 @@ impl Findings<'_> {
             Means::MissingTable(_) if self.plan.database.create_missing => {
                 let table = self.plan.tables.iter().find(|table| key_of("tables", &table.name) == *key);
                 self.made_at_start.extend(table.map(|table| table.sql_name.clone()));
+                if let Some(renamed) = &difference.renamed {
+                    self.note(key, message, renamed.as_str());
+                }
             }
             Means::MissingTable(_) => {
-                self.fault(
-                    key,
-                    message,
-                    "`ringmill migrate` makes it, or set database.create_missing = true",
-                );
+                let remedy = "`ringmill migrate` makes it, or set database.create_missing = true";
+                self.fault(key, message, difference.remedy(remedy));
             }
             Means::Missing { harm: Harm::Wrong, steps } => {
                 let statements: Vec<_> = steps.iter().map(|step| step.sql.as_str()).collect();
@@ -250,11 +254,11 @@ impl Findings<'_> {
                         )
                     }
                 };
-                self.fault(key, message, remedy);
+                self.fault(key, message, difference.remedy(&remedy));
             }
             Means::Missing { harm: Harm::Slow, .. } => self.note(key, message, MIGRATE),
             Means::CannotAdd { remedy } | Means::Wrong { remedy } | Means::Undeclared { remedy } => {
-                self.fault(key, message, remedy.as_str());
+                self.fault(key, message, difference.remedy(remedy));
             }
             Means::Differs => {
                 self.note(key, message, "nothing changes it; declare it as it is, or make the table anew");

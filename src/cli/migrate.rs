@@ -84,10 +84,12 @@ fn print_left_alone(plan: &Plan, live: &Schema) {
     for difference in differences(plan, live) {
         let message = on_one_line(&difference.message);
         match difference.means {
-            Means::MissingTable(_)
-            | Means::Missing { .. }
-            | Means::CannotAdd { .. }
-            | Means::Undeclared { .. } => {}
+            Means::MissingTable(_) | Means::Missing { .. } => {
+                if let Some(renamed) = difference.renamed {
+                    say!("-- {message}; {}", on_one_line(&renamed));
+                }
+            }
+            Means::CannotAdd { .. } | Means::Undeclared { .. } => {}
             Means::Wrong { remedy } => say!("-- left alone: {message}; {}", on_one_line(&remedy)),
             Means::Differs | Means::Unseen | Means::NotInFile => say!("-- left alone: {message}"),
         }

@@ -116,7 +116,7 @@ fn fault(place: &Place, key: String, message: String, remedy: String) -> Fault {
 }
 
 /// The known name that a wrong one was probably meant to be.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_ascii_lowercase();
     let (distance, best) = known
         .into_iter()

@@ -48,7 +48,7 @@ pub use places::{Places, key_of};
 pub use plan::Plan;
 pub use reference::reference;
 
-pub(crate) use faults::did_you_mean;
+pub(crate) use faults::{did_you_mean, nearest};
 pub(crate) use values::show_duration;
 
 use faults::Faults;

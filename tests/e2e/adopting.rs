@@ -1,6 +1,6 @@
 //! A file over a database that another program made: what is told of foreign keys, rows and values that the file does not speak of.
 
-use crate::checking::{check_faults, contents, folder_with, script};
+use crate::checking::{check_faults, check_notes, contents, folder_with, script};
 use crate::server::{Setup, run};
 
 const LABELS: &str = r#"[tables.labels]
@@ -211,7 +211,7 @@ fn rows_that_agree_are_told_before_anything_is_done() {
         "",
         1,
     );
-    let fault = "ringmill.toml:6: tables.codes.columns.more: the table codes of the database has no column more; its rows would all have the same value, which is to be unique: remove `default`, or `unique`";
+    let fault = "ringmill.toml:6: tables.codes.columns.more: the table codes of the database has no column more; its rows would all have the same value, which is to be unique: remove `default`, or `unique`; if it is the column place: ALTER TABLE \"codes\" RENAME COLUMN \"place\" TO \"more\"";
     check(&new, twice, &[fault]);
     // What agrees in part is let be.
     for (file, rows) in [
@@ -394,4 +394,43 @@ fn values_of_another_form_are_told_and_mended() {
         row.as_deref(),
         Ok("2026-11-24T10:00:00.000000Z 2026-11-24 01234567-89ab-cdef-0123-456789abcdef")
     );
+}
+
+#[test]
+fn what_is_there_under_another_name_is_told() {
+    let codes = CODES.replacen(", unique = true", "", 1);
+    let table =
+        |column: &str| format!("CREATE TABLE codes (id INTEGER NOT NULL PRIMARY KEY, {column}) STRICT");
+    let adds = "ringmill.toml:5: tables.codes.columns.code: the table codes of the database has no column code; `ringmill migrate` adds it: ALTER TABLE \"codes\" ADD COLUMN \"code\" TEXT";
+    let renamed = |name: &str| {
+        format!("; if it is the column {name}: ALTER TABLE \"codes\" RENAME COLUMN \"{name}\" TO \"code\"")
+    };
+    check_faults(&codes, &[&table("label TEXT")], &[&format!("{adds}{}", renamed("label"))]);
+    check_faults(&codes, &[&table("label TEXT, codes TEXT")], &[&format!("{adds}{}", renamed("codes"))]);
+    check_faults(
+        &codes,
+        &[&table("label TEXT, zip_code TEXT")],
+        &[&format!("{adds}{}", renamed("zip_code"))],
+    );
+    check_faults(&codes, &[&table("label TEXT, place TEXT")], &[adds]);
+    check_faults(&codes, &[&table("size INTEGER")], &[adds]);
+    // It may be what cannot be added.
+    let needed = codes.replacen("\"text\"", "\"text\", required = true", 1);
+    let folder = folder_with(&needed, &[&table("label TEXT"), "INSERT INTO codes VALUES (1, 'a')"]);
+    for arguments in [&["check"][..], &["migrate"]] {
+        let ended = run(folder.path(), arguments);
+        assert!(ended.stderr.ends_with(&format!("{}\n", renamed("label"))), "{}", ended.stderr);
+    }
+    // Tables.
+    let note = |name: &str| {
+        format!(
+            "ringmill.toml:1: tables.codes: the database has no table codes; if it is the table {name}: write table = \"{name}\", or run ALTER TABLE \"{name}\" RENAME TO \"codes\""
+        )
+    };
+    check_notes(&codes, &["CREATE TABLE code (x TEXT)"], &[&note("code")]);
+    check_notes(&codes, &["CREATE TABLE other (ID INTEGER, code TEXT, more TEXT)"], &[&note("other")]);
+    check_notes(&codes, &["CREATE TABLE other (id INTEGER)"], &[]);
+    let ended = run(folder_with(&codes, &["CREATE TABLE code (x TEXT)"]).path(), &["migrate", "--dry-run"]);
+    let line = "-- the database has no table codes; if it is the table code: write table = \"code\", or run ALTER TABLE \"code\" RENAME TO \"codes\"\n";
+    assert!(ended.stdout.contains(line), "{}", ended.stdout);
 }

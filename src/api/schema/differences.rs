@@ -8,6 +8,7 @@ use ringmill_sqlite::{LiveColumn, LiveForeignKey, LiveTable, Schema, TableKind};
 
 use super::clashes::{Clash, agreeing};
 use super::narrower::Checks;
+use super::types::{holds, shown_type};
 use super::{
     Names, create_index, create_trigger, default, is_key_alone, on_delete_words, parents_first, storage,
     trigger_name,
@@ -21,6 +22,18 @@ pub struct Difference {
     /// What is so.
     pub message: String,
     pub means: Means,
+    /// What to do if what is missing is there under another name.
+    pub renamed: Option<String>,
+}
+
+impl Difference {
+    /// A remedy, and what to do instead if that may be meant.
+    pub(in crate::api) fn remedy(&self, remedy: &str) -> String {
+        match &self.renamed {
+            Some(renamed) => format!("{remedy}; {renamed}"),
+            None => remedy.to_owned(),
+        }
+    }
 }
 
 /// What a difference comes to.
@@ -76,7 +89,7 @@ pub fn differences(plan: &Plan, live: &Schema) -> Vec<Difference> {
         .iter()
         .flat_map(|table| std::iter::once(&table.name).chain(table.triggers.iter().map(|(name, _)| name)));
     let names = Names::new(tables.chain(there).chain(&live.index_names));
-    let mut found = Found { plan, names, all: Vec::new() };
+    let mut found = Found { plan, live, names, all: Vec::new() };
     for table in &plan.tables {
         match live.table(&table.sql_name) {
             None => found.missing_table(table),
@@ -139,13 +152,25 @@ pub(in crate::api) fn steps(plan: &Plan, differences: &[Difference]) -> Vec<Step
 
 pub(super) struct Found<'a> {
     pub(super) plan: &'a Plan,
+    pub(super) live: &'a Schema,
     pub(super) names: Names,
     pub(super) all: Vec<Difference>,
 }
 
 impl Found<'_> {
     pub(super) fn add(&mut self, key: impl Into<String>, message: String, means: Means) {
-        self.all.push(Difference { key: key.into(), message, means });
+        self.all.push(Difference { key: key.into(), message, means, renamed: None });
+    }
+
+    /// The same of something that is missing.
+    pub(super) fn add_missing(
+        &mut self,
+        key: String,
+        message: String,
+        means: Means,
+        renamed: Option<String>,
+    ) {
+        self.all.push(Difference { key, message, means, renamed });
     }
 
     fn table(&mut self, table: &Table, live: &LiveTable) {
@@ -480,36 +505,6 @@ fn written_on_delete(there: &LiveForeignKey) -> String {
         }
         // SET DEFAULT, which the file cannot say.
         None => "leave `references` out".into(),
-    }
-}
-
-fn shown_type(column: &LiveColumn) -> &str {
-    if column.declared_type.is_empty() { "of no type" } else { &column.declared_type }
-}
-
-/// Whether a column of that declared type gives back what is stored of a kind of value
-/// (<https://www.sqlite.org/datatype3.html#determination_of_column_affinity>).
-pub(super) fn holds(kind: Type, declared: &str, strict: bool) -> bool {
-    let declared = declared.to_ascii_uppercase();
-    let wanted = storage(kind);
-    if strict {
-        let same = if declared == "INT" { "INTEGER" } else { &declared };
-        return same == "ANY" || same == wanted;
-    }
-    let has = |words: &[&str]| words.iter().any(|word| declared.contains(word));
-    let affinity = match () {
-        () if has(&["INT"]) => "INTEGER",
-        () if has(&["CHAR", "CLOB", "TEXT"]) => "TEXT",
-        () if has(&["BLOB"]) || declared.is_empty() => return true,
-        () if has(&["REAL", "FLOA", "DOUB"]) => "REAL",
-        () => "NUMERIC",
-    };
-    match (wanted, affinity) {
-        // Bytes are never converted.
-        ("BLOB", _) | ("INTEGER" | "REAL", "NUMERIC") => true,
-        // No such text looks like a number, so it stays as it is.
-        ("TEXT", "NUMERIC") => matches!(kind, Type::Timestamp | Type::Date | Type::Uuid),
-        _ => wanted == affinity,
     }
 }
 

@@ -32,7 +32,9 @@ impl Found<'_> {
             let name = self.names.take(trigger_name(table, column));
             steps.push(step(column_key(table, column), &create_trigger(table, column, &name)));
         }
-        self.add(key, format!("the database has no table {}", table.sql_name), Means::MissingTable(steps));
+        let message = format!("the database has no table {}", table.sql_name);
+        let renamed = self.renamed_table(table);
+        self.add_missing(key, message, Means::MissingTable(steps), renamed);
     }
 
     /// Whether it can be added.
@@ -73,8 +75,9 @@ impl Found<'_> {
         } else {
             None
         };
+        let renamed = Self::renamed_column(table, column, live);
         if let Some(remedy) = remedy {
-            self.add(key, message, Means::CannotAdd { remedy });
+            self.add_missing(key, message, Means::CannotAdd { remedy }, renamed);
             return false;
         }
         let definition = column_definition(self.plan, table, column, Of::OldTable);
@@ -83,7 +86,7 @@ impl Found<'_> {
         if column.unique {
             steps.push(self.unique_index(table, live, &key, &[position(table, column)]));
         }
-        self.add(key, message, Means::Missing { steps, harm: Harm::Wrong });
+        self.add_missing(key, message, Means::Missing { steps, harm: Harm::Wrong }, renamed);
         true
     }
 

@@ -6,8 +6,9 @@ use crate::config::plan::{Column, Generated, Table, Type};
 use ringmill_sqlite::{LiveColumn, LiveIndex, LiveTable};
 use std::iter::once;
 
-use super::differences::{Found, at_once, column_of, holds, is_unique, refers_as};
+use super::differences::{Found, at_once, column_of, is_unique, refers_as};
 use super::narrower::is_declared_unique;
+use super::types::holds;
 use super::{
     check_begins, check_clause, checks, create_table, default, form, is_key_alone, is_not_null, keeps_form,
     quote_text, storage,
