@@ -5,6 +5,8 @@
 pub struct Answer<'a> {
     pub status: u16,
     pub body: &'a [u8],
+    /// As it says.
+    pub length: Option<usize>,
     /// It says that the connection ends.
     pub is_last: bool,
 }
@@ -41,19 +43,17 @@ pub fn parse(input: &[u8], has_body: bool) -> Result<Option<(Answer<'_>, usize)>
         }
     }
     let start = end + 4;
+    let said = length;
     let length = match (status, length) {
         (100 | 204, None) => 0,
         (_, Some(length)) => {
-            if has_body {
-                length
-            } else {
-                0
-            }
+            // Of a head that never came as a whole nobody knows that it was HEAD.
+            if has_body || status == 408 { length } else { 0 }
         }
         (_, None) => return Err(format!("{status} without a length")),
     };
     if input.len() < start + length {
         return Ok(None);
     }
-    Ok(Some((Answer { status, body: &input[start..start + length], is_last }, start + length)))
+    Ok(Some((Answer { status, body: &input[start..start + length], length: said, is_last }, start + length)))
 }

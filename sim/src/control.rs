@@ -2,6 +2,7 @@
 
 use ringmill::shard::{Message, Phase};
 use ringmill_mesh::{Guest, Mesh, Waker};
+use ringmill_sim_kernel::faults::Fault;
 use ringmill_sim_kernel::kernel::{Event, Shared};
 use ringmill_sim_kernel::random::Random;
 use std::sync::Arc;
@@ -23,6 +24,11 @@ pub struct Control {
     drain_at_ns: Option<u64>,
     drain_ns: u64,
     cut_off_ns: Option<u64>,
+    /// When draining was asked for.
+    pub drain_asked_ns: Option<u64>,
+    back_ns: u64,
+    /// Phases that shards have not been told of.
+    unsent: Vec<(usize, Phase)>,
 }
 
 impl Control {
@@ -46,6 +52,9 @@ impl Control {
             drain_at_ns: None,
             drain_ns,
             cut_off_ns: None,
+            drain_asked_ns: None,
+            back_ns: 0,
+            unsent: Vec::new(),
         }
     }
 
@@ -62,6 +71,18 @@ impl Control {
 
     /// Acts: once for each event.
     pub fn act(&mut self) {
+        {
+            let mut kernel = self.kernel.borrow_mut();
+            if kernel.now_ns < self.back_ns {
+                return;
+            }
+            if kernel.happens(Fault::ControlAway) {
+                let away_ns = self.random.magnitude(10_000_000, 20_000_000_000);
+                self.back_ns = kernel.now_ns + away_ns;
+                kernel.after(away_ns, Event::Control);
+                return;
+            }
+        }
         while let Some(mail) = self.guest.pop() {
             match mail.message {
                 Message::Scrape { ticket } => {
@@ -82,10 +103,11 @@ impl Control {
                 true => Phase::Closing { within_ns: self.drain_ns },
             };
             self.is_draining |= phase != Phase::Leaving;
-            self.cut_off_ns = self.is_draining.then_some(now_ns + self.drain_ns);
-            for shard in 0..self.shards {
-                self.ask(shard, Message::Enter(phase));
+            if self.is_draining {
+                self.drain_asked_ns = self.drain_asked_ns.or(Some(now_ns));
             }
+            self.cut_off_ns = self.is_draining.then_some(now_ns + self.drain_ns);
+            self.unsent.extend((0..self.shards).map(|shard| (shard, phase)));
             self.drain_at_ns = (phase == Phase::Leaving).then_some(now_ns + 1_000_000);
             if let Some(at_ns) = self.drain_at_ns {
                 self.kernel.borrow_mut().at(at_ns, Event::Control);
@@ -95,6 +117,15 @@ impl Control {
             let message = if self.random.is(0.5) { Message::Turn } else { Message::Count { ticket: now_ns } };
             self.ask(shard, message);
         }
+        // What the bound has no room for goes later.
+        for (shard, phase) in std::mem::take(&mut self.unsent) {
+            if !self.ask(shard, Message::Enter(phase)) {
+                self.unsent.push((shard, phase));
+            }
+        }
+        if !self.unsent.is_empty() {
+            self.kernel.borrow_mut().after(1_000_000, Event::Control);
+        }
         // It sleeps: whoever writes to it next strikes its bell.
         if !self.guest.fall_asleep() {
             self.guest.wake_up();
@@ -103,8 +134,10 @@ impl Control {
         self.kernel.borrow_mut().look_at_bells();
     }
 
-    fn ask(&mut self, shard: usize, message: Message) {
-        self.owed += usize::from(self.guest.request(shard, message).is_ok());
+    fn ask(&mut self, shard: usize, message: Message) -> bool {
+        let is_taken = self.guest.request(shard, message).is_ok();
+        self.owed += usize::from(is_taken);
+        is_taken
     }
 
     /// Whether draining may have reached its deadline on some shard.

@@ -5,7 +5,7 @@ use ringmill::shard::{Ask, Message, StoreAnswers};
 use ringmill_mesh::{Mesh, Waker};
 use ringmill_sim_kernel::faults::Fault;
 use ringmill_sim_kernel::kernel::{Event, Shared};
-use ringmill_sqlite::{Answers, Class, Error, Job, Reply, Rows, Ticket, Value};
+use ringmill_sqlite::{Answers, Class, Error, Job, Reply, Rows, Ticket, Value, held_bytes};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 use std::cell::RefCell;
@@ -95,6 +95,8 @@ impl Store {
         let Some(mut waiting) = state.waiting.remove(&number) else { return };
         let thread = usize::from(waiting.job.class != Class::Write);
         if let Some(reply) = waiting.reply {
+            // As the store counts it; the shard takes it off when it has the reply.
+            state.held_bytes += held_bytes(&reply) as isize;
             state.answers[thread].answer(waiting.shard, waiting.ticket, reply);
             state.kernel.borrow_mut().look_at_bells();
             return;

@@ -1,15 +1,15 @@
 //! One run: shards, clients, store and control on one thread, from one seed, with a verdict.
 
-use crate::client::{Around, Broken, Client, Counts};
+use crate::client::{Around, Broken, Client, Counts, Timeouts};
 use crate::control::Control;
 use crate::store::{Store, THREADS};
 use crate::truth::Truth;
 use ringmill::api::Api;
 use ringmill::config::Plan;
-use ringmill::shard::{Message, Parts, Routes, Shard};
+use ringmill::shard::{LANES, Message, Parts, Routes, STORE_UNDER_WAY_MAX, Shard};
 use ringmill_mesh::{Mesh, Places, Port};
 use ringmill_reactor::Call;
-use ringmill_serve::{INPUT_BYTES_PAUSE, READS_BEGUN_MAX};
+use ringmill_serve::{INPUT_BYTES_PAUSE, OUTPUT_BYTES_MAX, READS_BEGUN_MAX};
 use ringmill_sim_kernel::driver::Simulated;
 use ringmill_sim_kernel::faults::{Fault, Faults};
 use ringmill_sim_kernel::kernel::{Event, Kernel, START_NS, Shared, Sizes};
@@ -110,7 +110,11 @@ struct World {
     truth: Rc<RefCell<Truth>>,
     places: Arc<Places>,
     is_crowded: bool,
+    is_narrow: bool,
     keys: u64,
+    under_way_max: [usize; LANES],
+    wait_timeout_ns: u64,
+    timeouts: Timeouts,
     turns: u64,
     /// How often each of the handler's functions ran.
     calls: Vec<u64>,
@@ -128,6 +132,20 @@ pub fn run(product: &Product, settings: &Settings) -> Outcome {
         completions: random.magnitude(4, 4096) as usize,
         buffers: 1 << random.within(1, 6),
     };
+    // Small bounds in some runs: who is never reached is never tried.
+    let under_way_max = match random.is(0.5) {
+        true => [(); LANES].map(|()| random.magnitude(1, 64) as usize),
+        false => STORE_UNDER_WAY_MAX,
+    };
+    let (requests_max, posts_max) = match random.is(0.5) {
+        true => {
+            let posts = under_way_max.iter().sum::<usize>() as u64 + random.magnitude(1, 64);
+            (random.magnitude(1, 64) as usize, posts as usize)
+        }
+        false => (ringmill_mesh::REQUESTS, ringmill_mesh::POSTS),
+    };
+    let mut plan = (*product.plan).clone();
+    plan.http.max_requests = random.is(0.2).then(|| random.within(1, 20));
     let clients_drawn = random.within(1, 16) as usize;
     let requests_drawn = random.within(1, 40) as usize;
     let places_drawn = if random.is(0.2) { random.within(1, 8) } else { 1000 } as usize;
@@ -138,7 +156,7 @@ pub fn run(product: &Product, settings: &Settings) -> Outcome {
     let trace = Trace::new(settings.is_shown);
     let kernel = Kernel::new(shards, sizes, Random::stream(seed, "kernel", 0), faults, trace);
     let places = Arc::new(Places::new(places_drawn));
-    let mesh = Mesh::<Message>::new(shards, 1 + THREADS);
+    let mesh = Mesh::<Message>::with_bounds(shards, 1 + THREADS, requests_max, posts_max);
     let truth = Rc::new(RefCell::new(Truth::default()));
     let store = Store::new(&kernel, &mesh, &truth, &product.schema);
     let control = Control::new(&kernel, &mesh, seed);
@@ -154,9 +172,10 @@ pub fn run(product: &Product, settings: &Settings) -> Outcome {
                 api: product.api.clone(),
                 routes: routes.clone(),
                 store: store.clone(),
+                under_way_max,
             };
             let listener = kernel.borrow().listener_fd(shard);
-            let host = (&*product.plan, places.clone());
+            let host = (&plan, places.clone());
             Some(Shard::new(driver, epoch, parts, host, &[listener]))
         })
         .collect();
@@ -176,7 +195,15 @@ pub fn run(product: &Product, settings: &Settings) -> Outcome {
         truth,
         places,
         is_crowded,
+        is_narrow: requests_max < ringmill_mesh::REQUESTS,
         keys,
+        under_way_max,
+        wait_timeout_ns: plan.database.wait_timeout.min(plan.http.request_timeout).as_nanos() as u64,
+        timeouts: Timeouts {
+            head_ns: plan.http.head_timeout.as_nanos() as u64,
+            body_ns: plan.http.body_timeout.as_nanos() as u64,
+            idle_ns: plan.http.idle_timeout.as_nanos() as u64,
+        },
         turns: 0,
         calls: vec![0; Call::ALL.len()],
     };
@@ -191,6 +218,9 @@ pub fn run(product: &Product, settings: &Settings) -> Outcome {
     };
     world.outcome(failure, clients, requests_most)
 }
+
+/// The most that one connection may have unsent: the answers of the reads that may be begun beyond the bound of its output.
+const UNSENT_MOST: usize = OUTPUT_BYTES_MAX + READS_BEGUN_MAX * 90_000 + 300_000;
 
 /// The most timers that a shard may have set.
 fn server_timers(census: &ringmill::shard::Census) -> usize {
@@ -278,9 +308,11 @@ impl World {
                     kernel: &mut kernel,
                     truth: &mut self.truth.borrow_mut(),
                     shards: self.shards.len(),
-                    is_draining: self.control.is_draining,
                     is_cut_off: self.control.is_cut_off(now_ns),
                     is_crowded: self.is_crowded,
+                    is_narrow: self.is_narrow,
+                    drain_asked_ns: self.control.drain_asked_ns,
+                    timeouts: self.timeouts,
                     keys: self.keys,
                 };
                 self.clients[client].act(&mut around)?;
@@ -321,7 +353,16 @@ impl World {
             || census.server.input_most > INPUT_BYTES_PAUSE + 2 * 4096 * 64
             // One of each connection; and of draining, of the listeners' grace, of the queues, of an accept that failed.
             || census.timers > server_timers(&census)
+            || census.server.unsent_most > UNSENT_MOST
+            || census.under_way.iter().zip(&self.under_way_max).any(|(has, most)| has > most)
             || self.places.taken() > self.places.most();
+        // A shed is due in the turn in which its time has come.
+        let now_ns = self.kernel.borrow().now_ns;
+        if let Some(since_ns) = census.server.queued_since_ns
+            && since_ns + self.wait_timeout_ns <= now_ns
+        {
+            return Err(("waited-too-long", format!("shard {index} has one that waits since {since_ns} ns")));
+        }
         if is_too_much {
             return Err(("bound", format!("shard {index} holds {census:?}")));
         }
@@ -366,6 +407,9 @@ impl World {
         }
         if kernel.descriptors() > 0 {
             return Err(format!("{} descriptors are open", kernel.descriptors()));
+        }
+        if self.store.held_bytes() != 0 {
+            return Err(format!("the store is told of {} bytes that are held", self.store.held_bytes()));
         }
         if self.store.waiting() > 0 {
             return Err(format!("{} jobs wait", self.store.waiting()));

@@ -7,7 +7,7 @@ use crate::config::{Flag, Plan};
 use crate::control::admin::{AdminListener, remove_socket_file};
 use crate::control::log::{self, FINISH_TIMEOUT, emit, line};
 use crate::control::{self, Ended, Host, Printer, Running};
-use crate::shard::{Message, Parts, Routes, STORE_LANE_MAX, Seed, StoreAnswers, spawn};
+use crate::shard::{Message, Parts, Routes, STORE_LANE_MAX, STORE_UNDER_WAY_MAX, Seed, StoreAnswers, spawn};
 use ringmill_mesh::{Mesh, Places, Waker};
 use ringmill_reactor::{Fd, Listener, SEED_BYTES};
 use ringmill_sqlite::{Options, Store};
@@ -163,7 +163,14 @@ fn start(plan: Arc<Plan>, host: Host, printer: Printer) -> Result<Running, Failu
     let mut threads = Vec::with_capacity(shards);
     for (shard, listeners) in listening.into_iter().enumerate() {
         let seed = Seed {
-            parts: Parts { shard, control, api: api.clone(), routes: routes.clone(), store: store.handle() },
+            parts: Parts {
+                shard,
+                control,
+                api: api.clone(),
+                routes: routes.clone(),
+                store: store.handle(),
+                under_way_max: STORE_UNDER_WAY_MAX,
+            },
             cpu: host.shard_cpus[shard],
             seat: mesh.seat(shard),
             listeners,

@@ -10,7 +10,7 @@ mod store;
 pub use message::{KINDS, Message, Phase, Snapshot};
 pub use run::{Census, Seed, Shard, spawn};
 pub use service::{Parts, Routes};
-pub use store::{Ask, STORE_LANE_MAX, StoreAnswers};
+pub use store::{Ask, LANES, STORE_LANE_MAX, STORE_UNDER_WAY_MAX, StoreAnswers};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! A shard's thread: it makes everything that it owns itself, and turns until it is drained.
 
 use super::service::{Parts, ShardService};
-use super::{Ask, Message};
+use super::{Ask, LANES, Message};
 use crate::config::plan::{Access, Plan};
 use ringmill_http1::Limits;
 use ringmill_mesh::{Places, Seat};
@@ -78,6 +78,8 @@ pub struct Census {
     pub unsent_bytes: usize,
     /// Requests that wait for the store or for control.
     pub waiting: usize,
+    /// Jobs that the store has, by lane.
+    pub under_way: [usize; LANES],
     /// Of connections.
     pub server: ringmill_serve::Census,
 }
@@ -140,13 +142,14 @@ impl<D: Driver<Message = Message>, A: Ask> Shard<D, A> {
 
     /// What it holds at this moment.
     pub fn census(&self) -> Census {
-        let server = self.server.census();
+        let server = self.server.census(&self.reactor);
         Census {
             sockets: self.reactor.sockets_count(),
             timers: self.reactor.timers_count(),
             tasks: self.reactor.tasks.alive(),
             unsent_bytes: self.reactor.unsent_total(),
             waiting: self.server.service.waiting(),
+            under_way: self.server.service.under_way(),
             server,
         }
     }

@@ -1,6 +1,6 @@
 //! One shard's service: finds the route, begins the request, and lets a task finish it with the store's reply.
 
-use super::store::{STORE_UNDER_WAY_MAX, lane, with_lane, without_lane};
+use super::store::{LANES, lane, with_lane, without_lane};
 use super::{Ask, Message, Phase, Snapshot};
 use crate::api::{Answer, Api, Begin, normal_path};
 use crate::config::plan::{Access, Plan};
@@ -98,7 +98,8 @@ pub(super) struct ShardService<A> {
     store: A,
     stored: Waiters<Stored>,
     /// Jobs that the store has, by lane.
-    under_way: [usize; STORE_UNDER_WAY_MAX.len()],
+    under_way: [usize; LANES],
+    under_way_max: [usize; LANES],
     /// Some lane has no room.
     is_any_full: bool,
     scraped: Waiters<String>,
@@ -136,6 +137,8 @@ pub struct Parts<A> {
     pub routes: Routes,
     /// The store.
     pub store: A,
+    /// How many jobs the store may have of this shard, by lane: at most [`super::STORE_UNDER_WAY_MAX`].
+    pub under_way_max: [usize; LANES],
 }
 
 impl<A: Ask> ShardService<A> {
@@ -149,7 +152,8 @@ impl<A: Ask> ShardService<A> {
             routes: parts.routes,
             store: parts.store,
             stored: Waiters::default(),
-            under_way: [0; STORE_UNDER_WAY_MAX.len()],
+            under_way: [0; LANES],
+            under_way_max: parts.under_way_max,
             is_any_full: false,
             scraped: Waiters::default(),
             epoch,
@@ -182,8 +186,13 @@ impl<A: Ask> ShardService<A> {
         }
     }
 
+    /// Jobs that the store has, by lane.
+    pub(super) fn under_way(&self) -> [usize; LANES] {
+        self.under_way
+    }
+
     fn has_room_in(&self, lane: Lane) -> bool {
-        self.under_way[lane] < STORE_UNDER_WAY_MAX[lane]
+        self.under_way[lane] < self.under_way_max[lane]
     }
 
     fn built_in<D: Driver<Message = Message>>(

@@ -9,7 +9,10 @@ use std::time::Instant;
 /// Jobs of a shard that the store has and has not replied to, by lane: see [`lane`]. Beyond it requests wait on the shard, in
 /// the order in which they came. Each thread of the store may post as many replies to one shard, so none is ever without
 /// room. Reads that are not by key may be slow, so that few of them are ahead of anybody.
-pub(super) const STORE_UNDER_WAY_MAX: [usize; 3] = [768, 1024, 64];
+pub const STORE_UNDER_WAY_MAX: [usize; LANES] = [768, 1024, 64];
+
+/// Kinds of jobs: see [`lane`].
+pub const LANES: usize = 3;
 
 /// The most that one shard has with the store in a lane, as the store's queues have to be long for each shard.
 pub const STORE_LANE_MAX: usize = 1024;
@@ -34,7 +37,7 @@ const LANE_SHIFT: u32 = 30;
 
 /// What the store is told of a waiter's ticket.
 pub(super) fn with_lane(ticket: Ticket, lane: Lane) -> Ticket {
-    debug_assert!(ticket as u32 >> LANE_SHIFT == 0 && lane < STORE_UNDER_WAY_MAX.len());
+    debug_assert!(ticket as u32 >> LANE_SHIFT == 0 && lane < LANES);
     ticket | (lane as u64) << LANE_SHIFT
 }
 

@@ -32,8 +32,5 @@ pub const REQUESTS: usize = 1024;
 /// Entries that an ordered pair's ring may hold when something is posted to it. Beyond it a post is given back.
 pub const POSTS: usize = 2048;
 
-/// Entries of a ring: a pair's requests, its answers to the other direction's requests, and posts.
-pub const RING_ENTRIES: usize = 2 * REQUESTS + POSTS;
-
 #[cfg(all(loom, test))]
 mod loom_tests;

@@ -2,7 +2,7 @@
 
 use crate::mailbox::Mailbox;
 use crate::ring::Ring;
-use crate::{POSTS, REQUESTS, RING_ENTRIES};
+use crate::{POSTS, REQUESTS};
 use ringmill_reactor::{Doorbell, Mail, Peers};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,11 +34,19 @@ pub struct Mesh<M> {
     endpoints: Box<[Endpoint]>,
     /// `rings[source * endpoints + target]`.
     rings: Box<[OnceLock<Ring<Envelope<M>>>]>,
+    /// As [`REQUESTS`] and [`POSTS`].
+    requests: usize,
+    posts: usize,
 }
 
 impl<M: Send> Mesh<M> {
     /// A mesh of `cores` cores and `guests` ordinary threads.
     pub fn new(cores: usize, guests: usize) -> Arc<Mesh<M>> {
+        Mesh::with_bounds(cores, guests, REQUESTS, POSTS)
+    }
+
+    /// The same, with other bounds than [`REQUESTS`] and [`POSTS`].
+    pub fn with_bounds(cores: usize, guests: usize, requests: usize, posts: usize) -> Arc<Mesh<M>> {
         let count = cores + guests;
         Arc::new(Mesh {
             cores,
@@ -50,6 +58,8 @@ impl<M: Send> Mesh<M> {
                 })
                 .collect(),
             rings: (0..count * count).map(|_| OnceLock::new()).collect(),
+            requests,
+            posts,
         })
     }
 
@@ -74,7 +84,10 @@ impl<M: Send> Mesh<M> {
     }
 
     fn ring(&self, source: usize, target: usize) -> &Ring<Envelope<M>> {
-        self.rings[source * self.endpoints.len() + target].get_or_init(|| Ring::new(RING_ENTRIES))
+        self.rings[source * self.endpoints.len() + target].get_or_init(|| {
+            // A pair's requests, its answers to the requests of the other direction, and posts.
+            Ring::new((2 * self.requests + self.posts).next_power_of_two())
+        })
     }
 }
 
@@ -174,7 +187,7 @@ impl<M: Send> Peers for Port<M> {
     }
 
     fn request(&mut self, target: usize, message: M) -> Result<(), M> {
-        if self.under_way[target] == REQUESTS {
+        if self.under_way[target] == self.mesh.requests {
             return Err(message);
         }
         match self.push(target, Envelope::Request(message)) {
@@ -187,8 +200,8 @@ impl<M: Send> Peers for Port<M> {
     }
 
     fn post(&mut self, target: usize, message: M) -> Result<(), M> {
-        // At most POSTS are in a ring, so requests and answers keep their room whatever is posted.
-        if self.mesh.ring(self.endpoint, target).occupied() >= POSTS {
+        // At most `posts` are in a ring, so requests and answers keep their room whatever is posted.
+        if self.mesh.ring(self.endpoint, target).occupied() >= self.mesh.posts {
             return Err(message);
         }
         self.push(target, Envelope::Post(message)).map_err(|envelope| match envelope {

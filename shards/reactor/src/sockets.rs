@@ -232,6 +232,15 @@ impl Sockets {
         self.unsent_bytes
     }
 
+    /// The most that one socket's hold, bytes.
+    pub(crate) fn unsent_most(&self) -> usize {
+        let sockets = self.slots.iter().filter_map(|slot| slot.socket.as_ref());
+        sockets
+            .map(|socket| socket.output.len() + socket.sending.map_or(0, |(_, length)| length))
+            .max()
+            .unwrap_or(0)
+    }
+
     /// Since when the kernel has taken nothing of what is being sent, monotonic nanoseconds; `None`: nothing is.
     pub(crate) fn stalled_since_ns(&mut self, id: SocketId) -> Option<u64> {
         self.get(id).filter(|socket| socket.sending.is_some()).map(|socket| socket.moved_ns)

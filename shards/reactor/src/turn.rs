@@ -198,6 +198,11 @@ impl<D: Driver> Reactor<D> {
         self.sockets.unsent_total()
     }
 
+    /// The most bytes of one socket, written and not yet taken by the kernel. Looks at every socket.
+    pub fn unsent_most(&self) -> usize {
+        self.sockets.unsent_most()
+    }
+
     /// Since when the kernel has taken nothing of what is being sent; `None`: nothing is.
     pub fn stalled_since_ns(&mut self, socket: SocketId) -> Option<u64> {
         self.sockets.stalled_since_ns(socket)

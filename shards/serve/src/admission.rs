@@ -71,6 +71,11 @@ impl Queues {
         self.count
     }
 
+    /// Since when the first waits.
+    pub(crate) fn since_ns(&self) -> Option<u64> {
+        self.lanes.iter().filter_map(VecDeque::front).map(|waiting| waiting.since_ns).min()
+    }
+
     /// For one call: a turn is for one request.
     pub(crate) fn ahead(&mut self) -> Ahead<'_> {
         let turn = std::mem::replace(&mut self.turn, Turn::Usual);

@@ -73,6 +73,10 @@ pub struct Census {
     pub input_bytes: usize,
     /// Connections that stand in a queue for room behind the service.
     pub queued: usize,
+    /// Since when the first of them does, monotonic nanoseconds.
+    pub queued_since_ns: Option<u64>,
+    /// The most bytes of output that one has unsent.
+    pub unsent_most: usize,
 }
 
 /// HTTP on one shard.
@@ -153,7 +157,7 @@ impl<S> Server<S> {
     }
 
     /// What its connections hold at this moment.
-    pub fn census(&self) -> Census {
+    pub fn census<D: Driver>(&self, reactor: &Reactor<D>) -> Census {
         let connections = &self.connections;
         let each = connections.table.iter().map(|(_, connection)| connection);
         Census {
@@ -165,6 +169,8 @@ impl<S> Server<S> {
             ready_bytes: connections.ready_bytes.get(),
             input_bytes: connections.input_bytes.get(),
             queued: connections.queues.count(),
+            queued_since_ns: connections.queues.since_ns(),
+            unsent_most: reactor.unsent_most(),
         }
     }
 

@@ -34,6 +34,8 @@ faults! {
     LateCompletion = "late-completion", 0.4;
     /// The network resets a connection.
     Reset = "reset", 0.04;
+    /// A handshake takes long.
+    LateHandshake = "late-handshake", 0.3;
     /// Accepting fails for want of descriptors.
     AcceptFails = "accept-fails", 0.4;
     /// The multishot accept ends without a reason.
@@ -72,6 +74,8 @@ faults! {
     StoreFails = "store-fails", 0.1;
     /// The store has done it, but cannot say so.
     StoreUnsure = "store-unsure", 0.3;
+    /// Control stays away for a while.
+    ControlAway = "control-away", 0.2;
     /// A ready task is chosen out of turn.
     TaskOvertakes = "task-overtakes", 0.5;
 }

@@ -92,7 +92,7 @@ pub struct Kernel {
     pub(crate) send_bytes_max: usize,
     pub sockets: BTreeMap<i32, Socket>,
     pub(crate) next_fd: i32,
-    pub(crate) posts: BTreeMap<u64, Completion<Lease>>,
+    pub(crate) posts: BTreeMap<u64, (i32, Completion<Lease>)>,
     pub trace: Trace,
     pub bells: Vec<Arc<Bell>>,
     /// What broke the driver's contract.
@@ -214,8 +214,8 @@ impl Kernel {
             Event::Accept(shard) => self.accept(shard),
             Event::Arrive(fd) => self.arrive(fd),
             Event::Post(shard, number) => {
-                if let Some(completion) = self.posts.remove(&number) {
-                    self.post(shard, completion);
+                if let Some((fd, completion)) = self.posts.remove(&number) {
+                    self.post(shard, fd, completion);
                 }
             }
             _ => {}

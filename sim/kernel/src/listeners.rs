@@ -29,7 +29,10 @@ impl Kernel {
             return None;
         }
         let fd = self.begin_handshake(shard, client, window);
-        let delay = self.pause_of_any_size(1_000, 2_000_000);
+        let delay = match self.happens(Fault::LateHandshake) {
+            true => self.pause_of_any_size(1_000_000, 600_000_000),
+            false => self.pause_of_any_size(1_000, 2_000_000),
+        };
         self.after(delay, Event::Handshake(fd));
         Some(fd)
     }
@@ -127,6 +130,10 @@ impl Kernel {
     }
 
     pub fn accept_now(&mut self, shard: usize) -> Option<Fd> {
-        self.rings[shard].listener.backlog.pop_front().map(Fd)
+        let fd = self.rings[shard].listener.backlog.pop_front()?;
+        if let Some(socket) = self.sockets.get_mut(&fd) {
+            socket.accepted_ns = Some(self.now_ns);
+        }
+        Some(Fd(fd))
     }
 }

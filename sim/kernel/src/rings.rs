@@ -12,7 +12,8 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub struct Ring {
     pub(crate) submissions: Vec<(Token, Operation)>,
-    pub(crate) completions: VecDeque<Completion<Lease>>,
+    /// With the descriptors that they are of.
+    pub(crate) completions: VecDeque<(i32, Completion<Lease>)>,
     pub(crate) listener: Listener,
     pub(crate) free: Vec<Box<[u8]>>,
     /// Buffers in all.
@@ -56,17 +57,17 @@ impl Kernel {
         }
         self.sequence += 1;
         let number = self.sequence;
-        self.posts.insert(number, completion);
+        self.posts.insert(number, (fd, completion));
         self.at(at_ns, Event::Post(shard, number));
     }
 
-    pub(crate) fn post(&mut self, shard: usize, completion: Completion<Lease>) {
+    pub(crate) fn post(&mut self, shard: usize, fd: i32, completion: Completion<Lease>) {
         let now_ns = self.now_ns;
         self.trace.line(now_ns, |line| {
             use std::fmt::Write;
             let _ = write!(line, "shard {shard}: {completion:?}", completion = Short(&completion));
         });
-        self.rings[shard].completions.push_back(completion);
+        self.rings[shard].completions.push_back((fd, completion));
         self.wake(shard);
     }
 
@@ -240,8 +241,25 @@ impl Kernel {
         let most = if is_left_over { most.min(self.random.within(1, 4) as usize) } else { most };
         let ring = &mut self.rings[shard];
         let count = ring.completions.len().min(most);
-        completions.extend(ring.completions.drain(..count));
         ring.reaped = count;
+        let now_ns = self.now_ns;
+        for (fd, completion) in ring.completions.drain(..count) {
+            let bytes = match &completion {
+                Completion::Received { result: Ok(Some(lease)), .. } => lease.len(),
+                Completion::Filled { result: Ok(count), .. } => *count,
+                _ => 0,
+            };
+            let accepted = match &completion {
+                Completion::Accepted { result: Ok(fd), .. } => Some(fd.0),
+                _ => None,
+            };
+            if let Some(socket) = self.sockets.get_mut(&accepted.unwrap_or(fd)) {
+                socket.heard_bytes += bytes as u64;
+                socket.heard_ns = if bytes > 0 { now_ns } else { socket.heard_ns };
+                socket.accepted_ns = socket.accepted_ns.or(accepted.map(|_| now_ns));
+            }
+            completions.push(completion);
+        }
         !ring.completions.is_empty()
     }
 
@@ -253,8 +271,8 @@ impl Kernel {
     /// All completions that nobody took: they hold buffers, which hold the kernel.
     pub fn take_all(&mut self) -> Vec<Completion<Lease>> {
         let posts = std::mem::take(&mut self.posts).into_values();
-        let mut all: Vec<_> = posts.collect();
-        self.rings.iter_mut().for_each(|ring| all.extend(ring.completions.drain(..)));
+        let mut all: Vec<_> = posts.map(|(_, each)| each).collect();
+        self.rings.iter_mut().for_each(|ring| all.extend(ring.completions.drain(..).map(|(_, each)| each)));
         all
     }
 }

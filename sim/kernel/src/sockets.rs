@@ -39,6 +39,16 @@ pub struct Socket {
     pub(crate) sending: Option<(Token, Vec<u8>, usize, bool)>,
     /// Completions of receive and send that were drawn and have not arrived: the next ones come after them.
     pub(crate) receive_post_ns: u64,
+    /// When the shard was handed the connection, and when it was last handed bytes of it.
+    pub accepted_ns: Option<u64>,
+    pub heard_ns: u64,
+    /// Bytes that the shard was handed.
+    pub heard_bytes: u64,
+    /// When the server ended its side, and what it had been handed by then.
+    pub end_ns: Option<u64>,
+    pub heard_at_end: u64,
+    /// What the server had sent was lost with a reset.
+    pub is_output_lost: bool,
     /// The network, not the client or the server, has cut it.
     pub was_cut: bool,
     /// An event of this socket is queued.
@@ -52,6 +62,15 @@ pub(crate) struct Receiving {
     pub(crate) token: Token,
     pub(crate) is_cancelled: bool,
     pub(crate) was_late: bool,
+}
+
+impl Socket {
+    fn note_end(&mut self, now_ns: u64) {
+        if self.end_ns.is_none() {
+            self.end_ns = Some(now_ns);
+            self.heard_at_end = self.heard_bytes;
+        }
+    }
 }
 
 impl Kernel {
@@ -290,8 +309,10 @@ impl Kernel {
     }
 
     pub fn shutdown(&mut self, fd: Fd, direction: Direction) {
+        let now_ns = self.now_ns;
         let Some(socket) = self.sockets.get_mut(&fd.0) else { return };
         socket.is_shut = true;
+        socket.note_end(now_ns);
         if direction == Direction::Both {
             socket.shut_both = true;
             socket.inbound.clear();
@@ -311,7 +332,9 @@ impl Kernel {
 
     pub(crate) fn close_socket(&mut self, fd: Fd) {
         let is_lost = self.pace == Pace::Drawn && self.random.is(0.2);
+        let now_ns = self.now_ns;
         let Some(socket) = self.open(fd, "a close") else { return };
+        socket.note_end(now_ns);
         let is_busy = socket.receiving.is_some() || socket.filling.is_some() || socket.sending.is_some();
         socket.is_closed = true;
         let loses = socket.resets_on_close || !socket.inbound.is_empty() || !socket.travelling.is_empty();
@@ -319,6 +342,7 @@ impl Kernel {
             socket.is_reset = true;
             // What is still on its way may be lost with it; what a connection to be reset has not sent is.
             if socket.resets_on_close || is_lost {
+                socket.is_output_lost |= !socket.outbound.is_empty();
                 socket.outbound.clear();
             }
         }

@@ -1,0 +1,248 @@
+//! Whether an answer, or the end of a connection, is as it has to be.
+
+use super::ask::{self, Expected, REQUESTS, Wanted};
+use super::{Around, Broken, Client, Timeouts};
+use crate::answer::Answer;
+use ringmill_serve::DRAIN_IDLE_NS;
+use ringmill_sim_kernel::faults::Fault;
+use std::fmt::Write;
+
+/// How much later than due a timeout may come: bytes travel, and timers fire late.
+const LATE_NS: u64 = 10_000_000_000;
+
+/// Whether this request may be answered 408 now, by the instants at which its bytes were written: the server can have heard of
+/// them only later.
+fn timed_out(expected: &Expected, heard: u64, now_ns: u64, timeouts: Timeouts) -> Result<(), String> {
+    let since = |at: Option<u64>| at.map_or(0, |at_ns| now_ns - at_ns);
+    let (head, body) = (since(expected.begun_ns), since(expected.head_ns));
+    let is_head_due = heard < expected.head_ends_at && head >= timeouts.head_ns;
+    let is_body_due = heard >= expected.head_ends_at && heard < expected.ends_at && body >= timeouts.body_ns;
+    match is_head_due || is_body_due {
+        true => Ok(()),
+        false => Err(format!(
+            "{} ms after its first byte and {} ms after its head, of {}..{}..{} heard up to {heard}",
+            head / 1_000_000,
+            body / 1_000_000,
+            expected.begins_at,
+            expected.head_ends_at,
+            expected.ends_at
+        )),
+    }
+}
+
+/// Why a request should have been answered 408.
+fn should_have_timed_out(expected: &Expected, around: &Around<'_>) -> Option<String> {
+    let (begun_ns, head_ns) = (expected.begun_ns?, expected.head_ns?);
+    let faults = &around.kernel.faults;
+    let is_exact = expected.is_alone
+        && ![Fault::Stall, Fault::LateCompletion].iter().any(|fault| faults.is_possible(*fault));
+    let head = head_ns - begun_ns;
+    let body = expected.end_ns.unwrap_or(around.kernel.now_ns) - head_ns;
+    let timeouts = around.timeouts;
+    let is_late = head > timeouts.head_ns + LATE_NS || body > timeouts.body_ns + LATE_NS;
+    (is_exact && is_late && !matches!(expected.wanted, Wanted::Refused(_)))
+        .then(|| format!("its head took {} ms and its body {} ms", head / 1_000_000, body / 1_000_000))
+}
+
+impl Client {
+    pub(super) fn judge(&mut self, answer: &Answer<'_>, around: &mut Around<'_>) -> Result<(), Broken> {
+        let index = self.index;
+        let Some(connection) = &mut self.connection else { return Ok(()) };
+        let fd = connection.fd;
+        let now_ns = around.kernel.now_ns;
+        around.kernel.trace.line(now_ns, |line| {
+            let _ =
+                write!(line, "client {index} on {fd}: {} with {} bytes", answer.status, answer.body.len());
+        });
+        let shown = || {
+            let body = String::from_utf8_lossy(&answer.body[..answer.body.len().min(120)]).into_owned();
+            format!("client {index} on {fd} got {} {body}", answer.status)
+        };
+        if connection.has_last {
+            return Err(("after-the-last", format!("{}, after an answer that ends the connection", shown())));
+        }
+        connection.has_last |= answer.is_last;
+        connection.may_end |= answer.is_last;
+        // Turned away at the door.
+        if connection.answered == 0 && answer.status == 503 && answer.is_last && around.is_crowded {
+            connection.expected.clear();
+            self.counts.refused += 1;
+            return Ok(());
+        }
+        let Some(expected) = connection.expected.pop_front() else {
+            return Err(("unasked", format!("{}, and had asked nothing", shown())));
+        };
+        connection.answered += 1;
+        self.counts.requests[expected.what] += 1;
+        let late = |words: String| ("deadline", format!("{}: {words}", shown()));
+        if answer.status == 408 {
+            let heard = around.kernel.sockets.get(&fd).map_or(u64::MAX, |socket| match socket.end_ns {
+                Some(_) => socket.heard_at_end,
+                None => socket.heard_bytes,
+            });
+            if !answer.is_last {
+                return Err(late("and may go on".to_owned()));
+            }
+            return timed_out(&expected, heard, now_ns, around.timeouts).map_err(late);
+        }
+        if let Some(words) = should_have_timed_out(&expected, around) {
+            return Err(late(words));
+        }
+        if expected.closes && !answer.is_last {
+            return Err((
+                "wrong-answer",
+                format!("{}, and the client had said that it was the last", shown()),
+            ));
+        }
+        let kernel = &around.kernel;
+        let may_fail = [
+            Fault::StoreFull,
+            Fault::StoreFails,
+            Fault::StoreStuck,
+            Fault::StoreSlow,
+            Fault::Stall,
+            Fault::StoreUnsure,
+        ];
+        let may_fail = may_fail.iter().any(|fault| kernel.faults.is_possible(*fault));
+        let needs_control = expected.what == ask::METRICS
+            && (around.is_narrow
+                || [Fault::ControlAway, Fault::InboxFull, Fault::Stall, Fault::LateMail]
+                    .iter()
+                    .any(|fault| kernel.faults.is_possible(*fault)));
+        if needs_control && matches!(answer.status, 503 | 504) {
+            self.counts.unavailable += 1;
+            return Ok(());
+        }
+        if expected.uses_store && matches!(answer.status, 503 | 504) && may_fail {
+            self.counts.unavailable += 1;
+            if let (Wanted::Write { value, .. }, 503) = (&expected.wanted, answer.status) {
+                around.truth.refuse(value);
+            }
+            return Ok(());
+        }
+        let wrong = |words: String| ("wrong-answer", format!("{}: {words}", shown()));
+        match &expected.wanted {
+            Wanted::Exactly(status, body) => {
+                let is_right = match expected.has_body {
+                    true => answer.body == body.as_slice(),
+                    false => answer.length == Some(body.len()),
+                };
+                if answer.status != *status || !is_right {
+                    let body = String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
+                    return Err(wrong(format!("{status} {body} was due ({})", REQUESTS[expected.what])));
+                }
+            }
+            Wanted::Refused(status) => {
+                if answer.status != *status || !answer.is_last {
+                    return Err(wrong(format!("{status} and the end of the connection were due")));
+                }
+            }
+            Wanted::Write { key, value } => {
+                let due = format!(r#"{{"id":{key},"value":"{value}"}}"#);
+                if answer.status != 200 || answer.body != due.as_bytes() {
+                    return Err(wrong(format!("200 {due} was due")));
+                }
+                around.truth.acknowledge(*key, value).map_err(|words| ("write-lost", words))?;
+                connection.own.insert(*key, value.clone());
+            }
+            Wanted::Read { key, floor } => {
+                let value = match answer.status {
+                    404 => None,
+                    200 => {
+                        let text = String::from_utf8_lossy(answer.body).into_owned();
+                        let start = format!(r#"{{"id":{key},"value":""#);
+                        let value = text.strip_prefix(&start).and_then(|rest| rest.strip_suffix("\"}"));
+                        Some(value.ok_or_else(|| wrong(format!("a row of key {key} was due")))?.to_owned())
+                    }
+                    _ => return Err(wrong(format!("a row of key {key} was due"))),
+                };
+                let own = connection.own.get(key).map_or(0, |value| around.truth.commit_of(value));
+                around
+                    .truth
+                    .saw(*key, value.as_deref(), own.max(*floor))
+                    .map_err(|words| ("stale", format!("client {index} on {fd}: {words}")))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn look_at_end(&mut self, around: &mut Around<'_>) -> Result<(), Broken> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        let fd = connection.fd;
+        let Some(socket) = around.kernel.sockets.get(&fd) else {
+            self.connection = None;
+            return Ok(());
+        };
+        let is_over = socket.is_reset || socket.is_shut && socket.outbound.is_empty();
+        if !is_over {
+            return Ok(());
+        }
+        let is_excused = connection.may_end
+            || socket.was_cut
+            || socket.is_output_lost
+            || around.is_cut_off
+            || around.is_crowded && connection.answered == 0
+            || connection.has_ended && connection.expected.is_empty();
+        if !is_excused {
+            let how = if socket.is_reset { "reset" } else { "ended" };
+            let words = |words: String| {
+                let index = self.index;
+                (
+                    "ended-without-reason",
+                    format!("client {index}: {fd} ({:?}) was {how} {words}", connection.manner),
+                )
+            };
+            if let Some(first) = connection.expected.front()
+                && first.begins_at < socket.heard_at_end
+            {
+                return Err(words(format!(
+                    "with {} requests unanswered, of the first ({}) the server had {} bytes",
+                    connection.expected.len(),
+                    REQUESTS[first.what],
+                    socket.heard_at_end - first.begins_at
+                )));
+            }
+            // Only for having been idle; and when nobody listens any more, whoever was not accepted.
+            let due_ns = match (socket.accepted_ns, around.drain_asked_ns) {
+                (None, Some(_)) => 0,
+                (None, None) => u64::MAX,
+                (Some(accepted_ns), drain_ns) => {
+                    let idle_ns = accepted_ns.max(socket.heard_ns);
+                    let usual_ns = idle_ns + around.timeouts.idle_ns;
+                    drain_ns.map_or(usual_ns, |drain_ns| usual_ns.min(idle_ns.max(drain_ns) + DRAIN_IDLE_NS))
+                }
+            };
+            if socket.end_ns.unwrap_or(around.kernel.now_ns) < due_ns {
+                return Err(words(format!(
+                    "at {:?} ns, accepted at {:?}, last heard at {}, draining since {:?}",
+                    socket.end_ns, socket.accepted_ns, socket.heard_ns, around.drain_asked_ns
+                )));
+            }
+        }
+        if !connection.input.is_empty()
+            && !socket.is_reset
+            && !socket.was_cut
+            && !socket.is_output_lost
+            && !around.is_cut_off
+        {
+            return Err((
+                "half-an-answer",
+                format!(
+                    "client {}: {fd} ended within an answer of {} bytes",
+                    self.index,
+                    connection.input.len()
+                ),
+            ));
+        }
+        let has_ended = connection.has_ended;
+        if !has_ended {
+            if let Some(socket) = around.kernel.sockets.get_mut(&fd) {
+                socket.client_ended = true;
+            }
+            around.kernel.client_acted(fd);
+        }
+        around.kernel.forget(fd);
+        self.connection = None;
+        Ok(())
+    }
+}
