@@ -35,7 +35,7 @@ faults! {
     /// The network resets a connection.
     Reset = "reset", 0.04;
     /// A handshake takes long.
-    LateHandshake = "late-handshake", 0.3;
+    LateHandshake = "late-handshake", 0.7;
     /// Accepting fails for want of descriptors.
     AcceptFails = "accept-fails", 0.4;
     /// The multishot accept ends without a reason.

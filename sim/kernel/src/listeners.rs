@@ -30,7 +30,7 @@ impl Kernel {
         }
         let fd = self.begin_handshake(shard, client, window);
         let delay = match self.happens(Fault::LateHandshake) {
-            true => self.pause_of_any_size(1_000_000, 600_000_000),
+            true => self.pause(1_000_000, 500_000_000),
             false => self.pause_of_any_size(1_000, 2_000_000),
         };
         self.after(delay, Event::Handshake(fd));
