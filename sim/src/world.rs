@@ -356,6 +356,9 @@ impl World {
             || census.server.unsent_most > UNSENT_MOST
             || census.under_way.iter().zip(&self.under_way_max).any(|(has, most)| has > most)
             || self.places.taken() > self.places.most();
+        if !census.server.is_balanced {
+            return Err(("unbalanced", format!("shard {index} counts wrong: {census:?}")));
+        }
         // A shed is due in the turn in which its time has come.
         let now_ns = self.kernel.borrow().now_ns;
         if let Some(since_ns) = census.server.queued_since_ns

@@ -232,13 +232,22 @@ impl Sockets {
         self.unsent_bytes
     }
 
+    fn unsent_of_each(&self) -> impl Iterator<Item = usize> {
+        let sockets = self.slots.iter().filter_map(|slot| slot.socket.as_ref());
+        // What a closed one has under way is nobody's any more.
+        sockets
+            .filter(|socket| !socket.closing)
+            .map(|socket| socket.output.len() + socket.sending.map_or(0, |(_, length)| length))
+    }
+
+    /// As [`Sockets::unsent_total`], counted anew.
+    pub(crate) fn unsent_counted(&self) -> usize {
+        self.unsent_of_each().sum()
+    }
+
     /// The most that one socket's hold, bytes.
     pub(crate) fn unsent_most(&self) -> usize {
-        let sockets = self.slots.iter().filter_map(|slot| slot.socket.as_ref());
-        sockets
-            .map(|socket| socket.output.len() + socket.sending.map_or(0, |(_, length)| length))
-            .max()
-            .unwrap_or(0)
+        self.unsent_of_each().max().unwrap_or(0)
     }
 
     /// Since when the kernel has taken nothing of what is being sent, monotonic nanoseconds; `None`: nothing is.

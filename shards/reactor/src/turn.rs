@@ -198,6 +198,11 @@ impl<D: Driver> Reactor<D> {
         self.sockets.unsent_total()
     }
 
+    /// As [`Reactor::unsent_total`], counted anew. Looks at every socket.
+    pub fn unsent_counted(&self) -> usize {
+        self.sockets.unsent_counted()
+    }
+
     /// The most bytes of one socket, written and not yet taken by the kernel. Looks at every socket.
     pub fn unsent_most(&self) -> usize {
         self.sockets.unsent_most()

@@ -158,7 +158,8 @@ impl Connections {
                 path: Box::default(),
                 request_id: None,
             };
-            let share = Share::new(&self.ready_bytes);
+            let mut share = Share::new(&self.ready_bytes);
+            share.set(bytes.len());
             connection.ready_bytes += bytes.len();
             connection
                 .begun

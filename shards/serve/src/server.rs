@@ -77,6 +77,8 @@ pub struct Census {
     pub queued_since_ns: Option<u64>,
     /// The most bytes of output that one has unsent.
     pub unsent_most: usize,
+    /// The totals of input, of answers that wait and of unsent output are the sums of what each connection has.
+    pub is_balanced: bool,
 }
 
 /// HTTP on one shard.
@@ -164,13 +166,16 @@ impl<S> Server<S> {
             connections: connections.table.len(),
             refused: connections.refused,
             begun_most: each.clone().map(|connection| connection.begun.len()).max().unwrap_or(0),
-            input_most: each.map(|connection| connection.input.len()).max().unwrap_or(0),
+            input_most: each.clone().map(|connection| connection.input.len()).max().unwrap_or(0),
             bodies_bytes: connections.bodies_bytes.get(),
             ready_bytes: connections.ready_bytes.get(),
             input_bytes: connections.input_bytes.get(),
             queued: connections.queues.count(),
             queued_since_ns: connections.queues.since_ns(),
             unsent_most: reactor.unsent_most(),
+            is_balanced: connections.input_bytes.get() == each.clone().map(|each| each.input.len()).sum()
+                && connections.ready_bytes.get() == each.map(|each| each.ready_bytes).sum()
+                && reactor.unsent_total() == reactor.unsent_counted(),
         }
     }
 
