@@ -8,7 +8,7 @@ use ringmill::api::Api;
 use ringmill::config::Plan;
 use ringmill::shard::{LANES, Message, Parts, Routes, STORE_UNDER_WAY_MAX, Shard};
 use ringmill_mesh::{Mesh, Places, Port};
-use ringmill_reactor::Call;
+use ringmill_reactor::{Call, Wait};
 use ringmill_serve::{INPUT_BYTES_PAUSE, OUTPUT_BYTES_MAX, READS_BEGUN_MAX};
 use ringmill_sim_kernel::driver::Simulated;
 use ringmill_sim_kernel::faults::{Fault, Faults};
@@ -98,6 +98,8 @@ pub struct Outcome {
 const PATIENCE_NS: u64 = 400_000_000_000;
 /// Faults end then, so that what is left comes to an end.
 const HELL_NS: u64 = 60_000_000_000;
+/// Turns on end that may find nothing to do and say that there is something.
+const RESTLESS_MAX: u32 = 300;
 /// Events of one run. Beyond: something goes round and round.
 const EVENTS_MAX: u64 = 20_000_000;
 
@@ -116,6 +118,8 @@ struct World {
     wait_timeout_ns: u64,
     timeouts: Timeouts,
     turns: u64,
+    /// Turns on end in which a shard did nothing and did not sleep after it.
+    restless: Vec<u32>,
     /// How often each of the handler's functions ran.
     calls: Vec<u64>,
 }
@@ -163,6 +167,7 @@ pub fn run(product: &Product, settings: &Settings) -> Outcome {
     let epoch = Instant::now();
     store.set_epoch(epoch, START_NS);
     let routes = Routes::new(&product.api, &product.plan);
+    let shards_count = shards;
     let shards: Vec<_> = (0..shards)
         .map(|shard| {
             let driver = Simulated::new(&kernel, shard, mesh.seat(shard).adopt());
@@ -205,6 +210,7 @@ pub fn run(product: &Product, settings: &Settings) -> Outcome {
             idle_ns: plan.http.idle_timeout.as_nanos() as u64,
         },
         turns: 0,
+        restless: vec![0; shards_count],
         calls: vec![0; Call::ALL.len()],
     };
     let failure = match catch_unwind(AssertUnwindSafe(|| world.go(drains_amid))) {
@@ -338,6 +344,9 @@ impl World {
         let Some(shard) = &mut self.shards[index] else { return };
         shard.driver().go_in();
         let wait = shard.wait();
+        if wait == Wait::No {
+            self.restless[index] += 1;
+        }
         shard.driver().wait(wait);
     }
 
@@ -345,7 +354,16 @@ impl World {
         let Some(shard) = &mut self.shards[index] else { return Ok(()) };
         let Some(end_ns) = self.kernel.borrow_mut().come_out(index, turn) else { return Ok(()) };
         let calls = &mut self.calls;
-        shard.turn_watched(|call| calls[call as usize] += 1);
+        let restless = &mut self.restless[index];
+        shard.turn_watched(|call| {
+            calls[call as usize] += 1;
+            if call != Call::Turned {
+                *restless = 0;
+            }
+        });
+        if *restless > RESTLESS_MAX {
+            return Err(("round-and-round", format!("shard {index} does not sleep and does nothing")));
+        }
         self.turns += 1;
         let is_drained = shard.is_drained();
         let census = shard.census();

@@ -27,6 +27,9 @@ fn shards_take_turns_on_one_thread_and_keep_apart() {
         }
     }
     assert_eq!(shards[0].server.service.pongs, 3);
+    for shard in &shards {
+        assert_eq!((shard.server.connections_count(), shard.reactor.sockets_count()), (10, 10));
+    }
     for (number, _) in &peers {
         shards[number % 4].answer(&format!("GET /later{number} "));
     }
