@@ -173,7 +173,9 @@ impl Client {
             self.connection = None;
             return Ok(());
         };
-        let is_over = socket.is_reset || socket.is_shut && socket.outbound.is_empty();
+        // What was sent before the end, or before a reset of the server's, is read first.
+        let is_gone = socket.is_reset && (socket.was_cut || connection.may_end && !connection.has_last);
+        let is_over = is_gone || (socket.is_reset || socket.is_shut) && socket.outbound.is_empty();
         if !is_over {
             return Ok(());
         }
@@ -196,10 +198,12 @@ impl Client {
                 && first.begins_at < socket.heard_at_end
             {
                 return Err(words(format!(
-                    "with {} requests unanswered, of the first ({}) the server had {} bytes",
+                    "at {:?} ns with {} requests unanswered, of the first ({}) the server had {} bytes, last at {} ns",
+                    socket.end_ns,
                     connection.expected.len(),
                     REQUESTS[first.what],
-                    socket.heard_at_end - first.begins_at
+                    socket.heard_at_end - first.begins_at,
+                    socket.heard_ns
                 )));
             }
             // Only for having been idle; and when nobody listens any more, whoever was not accepted.
