@@ -40,10 +40,9 @@ impl World {
         kernel.send_bytes_max = send_bytes_max;
     }
 
-    /// A receive that is cancelled brings what is there once more before it ends.
-    pub fn set_late_receives(&self, receives_late: bool) {
-        let faults = &mut self.0.borrow_mut().faults;
-        faults.set(Fault::CancelLate, f64::from(u8::from(receives_late)));
+    /// Has something go wrong whenever it can, or never.
+    pub fn set(&self, fault: Fault, happens: bool) {
+        self.0.borrow_mut().faults.set(fault, f64::from(u8::from(happens)));
     }
 
     /// The next accept of a shard fails.

@@ -40,6 +40,8 @@ faults! {
     AcceptFails = "accept-fails", 0.4;
     /// The multishot accept ends without a reason.
     AcceptEnds = "accept-ends", 0.4;
+    /// A receive, a send or a fill ends with EINTR and has done nothing.
+    Interrupted = "interrupted", 0.1;
     /// No receive buffer is free.
     NoBuffer = "no-buffer", 0.3;
     /// A multishot receive ends without a reason.

@@ -27,6 +27,7 @@ pub const BUFFER_BYTES: usize = 4096;
 
 pub(crate) const CANCELED: Errno = Errno(125);
 pub(crate) const NO_BUFFERS: Errno = Errno(105);
+pub(crate) const INTERRUPTED: Errno = Errno(4);
 pub(crate) const RESET: Errno = Errno(104);
 pub(crate) const PIPE: Errno = Errno(32);
 pub(crate) const TOO_MANY_FILES: Errno = Errno(24);

@@ -6,6 +6,7 @@
 //! a reactor: [`calm`].
 #![allow(missing_docs, reason = "a test: each type says what it is, not each field")]
 
+pub mod alone;
 pub mod calm;
 pub mod driver;
 pub mod faults;

@@ -254,8 +254,9 @@ impl Kernel {
                 _ => None,
             };
             if let Some(socket) = self.sockets.get_mut(&accepted.unwrap_or(fd)) {
-                socket.heard_bytes += bytes as u64;
-                socket.heard_ns = if bytes > 0 { now_ns } else { socket.heard_ns };
+                if bytes > 0 {
+                    socket.note_heard(bytes, now_ns);
+                }
                 socket.accepted_ns = socket.accepted_ns.or(accepted.map(|_| now_ns));
             }
             completions.push(completion);

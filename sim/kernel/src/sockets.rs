@@ -1,7 +1,9 @@
 //! Connections: what a client writes travels, arrives and is received; what the server sends waits to be read.
 
 use crate::faults::Fault;
-use crate::kernel::{BUFFER_BYTES, CANCELED, Event, Kernel, NO_BUFFERS, PIPE, Pace, RESET, Shared};
+use crate::kernel::{
+    BUFFER_BYTES, CANCELED, Event, INTERRUPTED, Kernel, NO_BUFFERS, PIPE, Pace, RESET, Shared,
+};
 use crate::lease::Lease;
 use ringmill_reactor::{Completion, Direction, Errno, Fd, Token};
 use std::collections::VecDeque;
@@ -44,6 +46,8 @@ pub struct Socket {
     pub heard_ns: u64,
     /// Bytes that the shard was handed.
     pub heard_bytes: u64,
+    /// How many it had been handed, and when.
+    pub(crate) heard_log: Vec<(u64, u64)>,
     /// When the server ended its side, and what it had been handed by then.
     pub end_ns: Option<u64>,
     pub heard_at_end: u64,
@@ -65,6 +69,18 @@ pub(crate) struct Receiving {
 }
 
 impl Socket {
+    /// The shard is handed bytes.
+    pub(crate) fn note_heard(&mut self, bytes: usize, now_ns: u64) {
+        self.heard_ns = now_ns;
+        self.heard_bytes += bytes as u64;
+        self.heard_log.push((self.heard_bytes, now_ns));
+    }
+
+    /// When the shard had been handed so many bytes.
+    pub fn heard_at_ns(&self, bytes: u64) -> Option<u64> {
+        self.heard_log.iter().find(|(heard, _)| *heard >= bytes).map(|(_, at_ns)| *at_ns)
+    }
+
     fn note_end(&mut self, now_ns: u64) {
         if self.end_ns.is_none() {
             self.end_ns = Some(now_ns);
@@ -91,7 +107,7 @@ impl Kernel {
     /// The connection is reset, by the client or by the network.
     pub fn reset(&mut self, fd: i32) {
         // What the client had written may arrive right before.
-        let arrives = self.random.is(0.8);
+        let arrives = self.random.is(0.8) || self.pace == Pace::AtOnce;
         if let Some(socket) = self.sockets.get_mut(&fd)
             && arrives
             && !socket.is_closed
@@ -190,6 +206,10 @@ impl Kernel {
         }
         let Some(socket) = self.sockets.get_mut(&fd) else { return };
         if has_bytes && !socket.shut_both {
+            if self.happens(Fault::Interrupted) {
+                self.end_receive(fd, Err(INTERRUPTED));
+                return;
+            }
             if self.rings[shard].free.is_empty() || self.happens(Fault::NoBuffer) {
                 self.faults.fired[Fault::NoBuffer as usize] += u64::from(self.rings[shard].free.is_empty());
                 self.end_receive(fd, Err(NO_BUFFERS));
@@ -235,6 +255,7 @@ impl Kernel {
 
     pub(crate) fn fill(&mut self, fd: i32) {
         let is_short = self.happens(Fault::ShortReceive);
+        let is_interrupted = self.happens(Fault::Interrupted);
         // One that is cancelled while bytes come brings them or leaves them.
         let is_late = self.random.is(0.5);
         let short = self.random.magnitude(1, BUFFER_BYTES as u64) as usize;
@@ -250,6 +271,10 @@ impl Kernel {
             return;
         }
         let Some((token, mut buffer, start, is_cancelled)) = socket.filling.take() else { return };
+        if is_interrupted {
+            self.deliver(shard, Completion::Filled { token, result: Err(INTERRUPTED), buffer }, fd);
+            return;
+        }
         let brings = !is_cancelled || is_late;
         let result = if !socket.inbound.is_empty() && !socket.shut_both && brings {
             let most = if is_short { short } else { most };
@@ -270,6 +295,7 @@ impl Kernel {
 
     pub(crate) fn send(&mut self, fd: i32) {
         let is_short = self.happens(Fault::ShortSend);
+        let is_interrupted = self.happens(Fault::Interrupted);
         let short = self.random.magnitude(1, 8_192) as usize;
         let send_bytes_max = self.send_bytes_max;
         let Some(socket) = self.sockets.get_mut(&fd) else { return };
@@ -287,6 +313,8 @@ impl Kernel {
             Err(socket.error.take().unwrap_or(PIPE))
         } else if is_cancelled {
             Err(CANCELED)
+        } else if is_interrupted {
+            Err(INTERRUPTED)
         } else {
             let count = wanted.min(room).min(if is_short { short } else { send_bytes_max });
             socket.outbound.extend(&buffer[start..start + count]);

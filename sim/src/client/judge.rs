@@ -5,27 +5,28 @@ use super::{Around, Broken, Client, Timeouts};
 use crate::answer::Answer;
 use ringmill_serve::DRAIN_IDLE_NS;
 use ringmill_sim_kernel::faults::Fault;
+use ringmill_sim_kernel::sockets::Socket;
 use std::fmt::Write;
 
 /// How much later than due a timeout may come: bytes travel, and timers fire late.
 const LATE_NS: u64 = 10_000_000_000;
 
-/// Whether this request may be answered 408 now, by the instants at which its bytes were written: the server can have heard of
-/// them only later.
-fn timed_out(expected: &Expected, heard: u64, now_ns: u64, timeouts: Timeouts) -> Result<(), String> {
-    let since = |at: Option<u64>| at.map_or(0, |at_ns| now_ns - at_ns);
-    let (head, body) = (since(expected.begun_ns), since(expected.head_ns));
-    let is_head_due = heard < expected.head_ends_at && head >= timeouts.head_ns;
-    let is_body_due = heard >= expected.head_ends_at && heard < expected.ends_at && body >= timeouts.body_ns;
+/// Whether this request may have been answered 408 by now. The server can have heard of its bytes only after they were written.
+fn timed_out(expected: &Expected, socket: &Socket, now_ns: u64, timeouts: Timeouts) -> Result<(), String> {
+    let is_due = |since: Option<u64>, timeout_ns: u64, whole: u64| {
+        let ended_ns = socket.heard_at_ns(whole).unwrap_or(now_ns);
+        since.is_some_and(|since_ns| ended_ns >= since_ns + timeout_ns)
+    };
+    let is_head_due = is_due(expected.begun_ns, timeouts.head_ns, expected.head_ends_at);
+    let is_body_due = is_due(expected.head_ns, timeouts.body_ns, expected.ends_at);
     match is_head_due || is_body_due {
         true => Ok(()),
         false => Err(format!(
-            "{} ms after its first byte and {} ms after its head, of {}..{}..{} heard up to {heard}",
-            head / 1_000_000,
-            body / 1_000_000,
-            expected.begins_at,
-            expected.head_ends_at,
-            expected.ends_at
+            "at {now_ns} ns; first byte written at {:?}, head at {:?}, head heard at {:?}, end at {:?}",
+            expected.begun_ns,
+            expected.head_ns,
+            socket.heard_at_ns(expected.head_ends_at),
+            socket.heard_at_ns(expected.ends_at)
         )),
     }
 }
@@ -76,14 +77,11 @@ impl Client {
         self.counts.requests[expected.what] += 1;
         let late = |words: String| ("deadline", format!("{}: {words}", shown()));
         if answer.status == 408 {
-            let heard = around.kernel.sockets.get(&fd).map_or(u64::MAX, |socket| match socket.end_ns {
-                Some(_) => socket.heard_at_end,
-                None => socket.heard_bytes,
-            });
             if !answer.is_last {
                 return Err(late("and may go on".to_owned()));
             }
-            return timed_out(&expected, heard, now_ns, around.timeouts).map_err(late);
+            let Some(socket) = around.kernel.sockets.get(&fd) else { return Ok(()) };
+            return timed_out(&expected, socket, now_ns, around.timeouts).map_err(late);
         }
         if let Some(words) = should_have_timed_out(&expected, around) {
             return Err(late(words));

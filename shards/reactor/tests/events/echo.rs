@@ -2,45 +2,15 @@
 
 use ringmill_reactor::bounds::RingSizes;
 use ringmill_reactor::{
-    Doorbell, Driver, End, Errno, Fd, Handler, ListenerId, Mail, Now, Peers, Pressure, Reactor, SEED_BYTES,
-    SocketId, Troubles, Uring, listen,
+    Driver, End, Errno, Fd, Handler, ListenerId, Mail, Now, Pressure, Reactor, SEED_BYTES, SocketId,
+    Troubles, Uring, listen,
 };
+use ringmill_sim_kernel::alone::Alone;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-/// A core without others.
-pub(crate) struct Alone;
-
-impl Peers for Alone {
-    type Message = ();
-
-    fn announce(&mut self, _: Doorbell) {}
-    fn request(&mut self, _: usize, (): ()) -> Result<(), ()> {
-        Err(())
-    }
-    fn post(&mut self, _: usize, (): ()) -> Result<(), ()> {
-        Err(())
-    }
-    fn answer(&mut self, _: usize, (): ()) {}
-    fn pop(&mut self) -> Option<Mail<()>> {
-        None
-    }
-    fn has_mail(&self) -> bool {
-        false
-    }
-    fn fall_asleep(&mut self) -> bool {
-        true
-    }
-    fn wake_up(&mut self) {}
-    fn next_wake(&mut self) -> Option<(usize, RawFd)> {
-        None
-    }
-    fn strike(&mut self, _: usize) {}
-}
 
 type Core = Reactor<Uring<Alone>>;
 
@@ -173,8 +143,8 @@ impl Loop {
         let stopped = is_stopped.clone();
         let thread = std::thread::spawn(move || {
             let mut echo = echo();
-            let driver =
-                Uring::with_sizes(Alone, [1; SEED_BYTES], sizes).expect("io_uring works on this host");
+            let driver = Uring::with_sizes(Alone::default(), [1; SEED_BYTES], sizes)
+                .expect("io_uring works on this host");
             let mut reactor = Reactor::new(driver);
             let listener = reactor.add_listener(listener.into_fd());
             while !stopped.load(Ordering::Relaxed) {

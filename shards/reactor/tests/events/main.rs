@@ -3,9 +3,10 @@
 
 mod echo;
 
-use echo::{Alone, Echo, Loop, connect, exchange};
+use echo::{Echo, Loop, connect, exchange};
 use ringmill_reactor::bounds::RingSizes;
 use ringmill_reactor::{Driver, SEED_BYTES, Uring};
+use ringmill_sim_kernel::alone::Alone;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
@@ -159,8 +160,8 @@ fn fills_bring_every_byte_in_order() {
 #[test]
 fn chance_is_the_seeds_and_cannot_be_foreseen() {
     let numbers = |seed: u8| {
-        let mut driver =
-            Uring::with_sizes(Alone, [seed; SEED_BYTES], SMALL).expect("io_uring works on this host");
+        let mut driver = Uring::with_sizes(Alone::default(), [seed; SEED_BYTES], SMALL)
+            .expect("io_uring works on this host");
         [driver.random(), driver.random(), driver.random()]
     };
     let seen = numbers(1);

@@ -4,6 +4,7 @@ use crate::bench::{Bench, SECOND, answers, bodies, bounds, get};
 use proptest::prelude::*;
 use ringmill_serve::{FILL_BYTES, FILL_BYTES_MAX};
 use ringmill_sim_kernel::calm::World;
+use ringmill_sim_kernel::faults::Fault;
 
 fn text(length: usize) -> String {
     (0..length).map(|index| char::from(b'a' + (index % 23) as u8)).collect()
@@ -114,7 +115,7 @@ proptest! {
         let buffers = if buffers_short { 2 } else { 64 };
         let mut bench = Bench::with(World::new(1, buffers), 0, bounds);
         bench.world.set_short(receive_bytes_max, usize::MAX);
-        bench.world.set_late_receives(receives_late);
+        bench.world.set(Fault::CancelLate, receives_late);
         let peer = bench.connect();
         let mut bytes = Vec::new();
         let mut expected = Vec::new();

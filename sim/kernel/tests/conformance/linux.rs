@@ -1,8 +1,9 @@
 //! Linux as a stage.
 
-use crate::stage::{Alone, Outside, Over, Stage};
+use crate::stage::{Outside, Over, Stage};
 use ringmill_reactor::bounds::RingSizes;
 use ringmill_reactor::{Completion, Doorbell, Driver, Fd, Lease, Listener, SEED_BYTES, Uring, Wait};
+use ringmill_sim_kernel::alone::Alone;
 use socket2::{Domain, SockRef, Socket, Type};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -35,14 +36,14 @@ pub(crate) struct Linux {
 impl Linux {
     pub(crate) fn play(scenario: fn(&mut Stage<Linux>) -> String) -> String {
         let _one = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let bell = Arc::new(OnceLock::new());
+        let alone = Alone::default();
         let sizes = RingSizes { submissions: 16, completions: 512, receive_buffers: BUFFERS as u16 };
-        let driver = Uring::with_sizes(Alone(bell.clone()), [1; SEED_BYTES], sizes).expect("a ring");
+        let driver = Uring::with_sizes(alone.clone(), [1; SEED_BYTES], sizes).expect("a ring");
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = Listener::bind_all(address, 1).expect("a port").pop().expect("one listener");
         listener.listen().expect("it listens");
         let (address, listener) = (listener.address(), listener.into_fd());
-        let mut stage = Stage::new(driver, Linux { listener, address, bell, peers: Vec::new() });
+        let mut stage = Stage::new(driver, Linux { listener, address, bell: alone.bell, peers: Vec::new() });
         scenario(&mut stage)
     }
 

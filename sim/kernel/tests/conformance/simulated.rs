@@ -1,7 +1,8 @@
 //! The simulated kernel as a stage.
 
-use crate::stage::{Alone, Outside, Over, Stage};
+use crate::stage::{Outside, Over, Stage};
 use ringmill_reactor::{Completion, Doorbell, Driver, Fd, Wait};
+use ringmill_sim_kernel::alone::Alone;
 use ringmill_sim_kernel::driver::Simulated;
 use ringmill_sim_kernel::faults::{Fault, Faults};
 use ringmill_sim_kernel::kernel::{Event, Kernel, Shared, Sizes};
@@ -43,9 +44,10 @@ impl Simulation {
         }
         let sizes = Sizes { submissions: 16, completions: 512, buffers: crate::linux::BUFFERS };
         let kernel = Kernel::new(1, sizes, Random::stream(seed, "kernel", 0), faults, Trace::new(false));
-        let bell = Arc::new(OnceLock::new());
-        let driver = Simulated::new(&kernel, 0, Alone(bell.clone()));
-        let mut stage = Stage::new(driver, Simulation { kernel: kernel.clone(), bell, peers: Vec::new() });
+        let alone = Alone::default();
+        let driver = Simulated::new(&kernel, 0, alone.clone());
+        let mut stage =
+            Stage::new(driver, Simulation { kernel: kernel.clone(), bell: alone.bell, peers: Vec::new() });
         let line = scenario(&mut stage);
         let broken = kernel.borrow().broken.clone();
         assert!(broken.is_empty(), "seed {seed}: {broken:?}");

@@ -2,9 +2,8 @@
 
 use crate::linux::Linux;
 use crate::simulated::Simulation;
-use ringmill_reactor::{Completion, Driver, Errno, Fd, Kind, Mail, Operation, Peers, Token, Wait};
+use ringmill_reactor::{Completion, Driver, Errno, Fd, Kind, Operation, Token, Wait};
 use std::collections::{BTreeSet, VecDeque};
-use std::os::fd::RawFd;
 
 /// Seeds that each scenario is played under, half of them without faults.
 const SEEDS: u64 = 400;
@@ -14,38 +13,6 @@ const ROUNDS: usize = 8;
 const TURNS_MAX: usize = 20_000;
 /// Times [`Outside::quiet_ns`] without anything, after which nothing will come.
 const QUIET: u64 = 4;
-
-/// A core without others.
-pub(crate) struct Alone(pub(crate) std::sync::Arc<std::sync::OnceLock<ringmill_reactor::Doorbell>>);
-
-impl Peers for Alone {
-    type Message = ();
-
-    fn announce(&mut self, doorbell: ringmill_reactor::Doorbell) {
-        self.0.set(doorbell).expect("it is announced once");
-    }
-    fn request(&mut self, _: usize, (): ()) -> Result<(), ()> {
-        Err(())
-    }
-    fn post(&mut self, _: usize, (): ()) -> Result<(), ()> {
-        Err(())
-    }
-    fn answer(&mut self, _: usize, (): ()) {}
-    fn pop(&mut self) -> Option<Mail<()>> {
-        None
-    }
-    fn has_mail(&self) -> bool {
-        false
-    }
-    fn fall_asleep(&mut self) -> bool {
-        true
-    }
-    fn wake_up(&mut self) {}
-    fn next_wake(&mut self) -> Option<(usize, RawFd)> {
-        None
-    }
-    fn strike(&mut self, _: usize) {}
-}
 
 /// How a connection came to its end, as the other side sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
