@@ -56,6 +56,9 @@ struct Connection {
     outgoing: VecDeque<u8>,
     /// Bytes that the network was given.
     written: u64,
+    /// How long it stays when it has got everything, and until when, once it has.
+    stay_ns: u64,
+    stays_until_ns: u64,
     /// Until when a slow one writes nothing.
     slow_until_ns: u64,
     expected: VecDeque<Expected>,
@@ -237,6 +240,8 @@ impl Client {
             outgoing: VecDeque::new(),
             written: 0,
             slow_until_ns: 0,
+            stay_ns: if self.random.is(0.5) { self.random.magnitude(1_000_000, 3_000_000_000) } else { 0 },
+            stays_until_ns: 0,
             expected: VecDeque::new(),
             input: Vec::new(),
             deaf_until_ns: around.kernel.now_ns + deaf_ns,
@@ -298,6 +303,9 @@ impl Client {
         }
         self.ask(around);
         let Some(connection) = &mut self.connection else { return };
+        if !connection.expected.is_empty() {
+            connection.stays_until_ns = around.kernel.now_ns + connection.stay_ns;
+        }
         let now_ns = around.kernel.now_ns;
         if now_ns < connection.slow_until_ns {
             return;
@@ -323,7 +331,8 @@ impl Client {
         let says_end = !connection.has_ended
             && connection.outgoing.is_empty()
             && connection.requests_left == 0
-            && (connection.expected.is_empty() || manner == Manner::EndsEarly);
+            && (connection.expected.is_empty() && now_ns >= connection.stays_until_ns
+                || manner == Manner::EndsEarly);
         if says_end {
             connection.has_ended = true;
             socket.client_ended = true;

@@ -113,6 +113,7 @@ struct World {
     places: Arc<Places>,
     is_crowded: bool,
     is_narrow: bool,
+    is_rush: bool,
     keys: u64,
     under_way_max: [usize; LANES],
     wait_timeout_ns: u64,
@@ -155,6 +156,15 @@ pub fn run(product: &Product, settings: &Settings) -> Outcome {
     let places_drawn = if random.is(0.2) { random.within(1, 8) } else { 1000 } as usize;
     let keys = random.within(1, 6);
     let drains_amid = random.is(0.5).then(|| START_NS + random.magnitude(1_000_000, 5_000_000_000));
+    // In some runs everybody comes just before draining begins, and what was begun then ends late.
+    let is_rush = random.is(0.5) && drains_amid.is_some();
+    if is_rush {
+        for fault in [Fault::LateHandshake, Fault::LateCompletion] {
+            if !settings.without.contains(&fault) {
+                faults.set(fault, 0.5);
+            }
+        }
+    }
     let clients = clients_drawn.min(settings.clients);
     let requests_most = requests_drawn.min(settings.requests).max(1);
     let trace = Trace::new(settings.is_shown);
@@ -200,6 +210,7 @@ pub fn run(product: &Product, settings: &Settings) -> Outcome {
         truth,
         places,
         is_crowded,
+        is_rush,
         is_narrow: requests_max < ringmill_mesh::REQUESTS,
         keys,
         under_way_max,
@@ -240,9 +251,13 @@ impl World {
             for shard in 0..self.shards.len() {
                 kernel.after(0, Event::Enter(shard));
             }
+            let rush_ns = drains_amid.filter(|_| self.is_rush);
             for client in 0..self.clients.len() {
-                let delay = kernel.random.magnitude(1_000, 50_000_000);
-                kernel.after(delay, Event::Client(client));
+                let begin_ns = match rush_ns {
+                    Some(drain_ns) => drain_ns.saturating_sub(kernel.random.magnitude(1_000, 20_000_000)),
+                    None => kernel.now_ns + kernel.random.magnitude(1_000, 50_000_000),
+                };
+                kernel.at(begin_ns, Event::Client(client));
             }
             kernel.after(5_000_000, Event::Control);
         }
