@@ -133,40 +133,6 @@ impl Connections {
             self.end_if_peer_did(reactor, index);
         }
     }
-
-    /// Puts the bytes of a refusal behind everything that was begun.
-    pub(crate) fn refuse_with<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize, bytes: Vec<u8>) {
-        let connection = &mut self.table[index];
-        connection.is_last = true;
-        connection.input.take();
-        connection.phase = crate::connection::Phase::Discard { bytes: 0 };
-        let socket = connection.socket;
-        // What a body was still to be received into.
-        let _ = reactor.take_back(socket);
-        if connection.begun.is_empty() {
-            let mut out = reactor.take_output(socket);
-            out.extend_from_slice(&bytes);
-            reactor.put_output(socket, out);
-            self.finish_when_sent(reactor, index);
-        } else {
-            let meta = Meta {
-                started_ns: 0,
-                route: crate::counters::UNMATCHED,
-                method: ringmill_http1::Method::Unknown,
-                connection: ConnectionField::Close,
-                with_body: true,
-                path: Box::default(),
-                request_id: None,
-            };
-            let mut share = Share::new(&self.ready_bytes);
-            share.set(bytes.len());
-            connection.ready_bytes += bytes.len();
-            connection
-                .begun
-                .push_back(crate::connection::Begun { state: State::Ready { bytes, share }, meta });
-            self.set_phase_deadline(reactor, index, false);
-        }
-    }
 }
 
 fn encode(out: &mut Vec<u8>, reply: &Reply, meta: &Meta, id: Option<&str>, date: &DateText) {

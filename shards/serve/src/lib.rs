@@ -3,16 +3,19 @@
 //! not.
 //!
 //! Reading order: [`service`](crate::Service) (the seam to what is served), `connection` (its state), `server` (the
-//! reactor's handler), `parse` (bytes to requests), `admission` (requests that wait for room), `bodies`, `answers` (answers back in order), `deadlines`, `draining`, `counters`.
+//! reactor's handler), `parse` (bytes to requests), `admission` (requests that wait for room), `bodies`, `answers` (answers back in order), `deadlines`, `draining`, `ending`,
+//! `counters`.
 
 mod admission;
 mod answers;
 mod bodies;
 mod bounds;
+mod census;
 mod connection;
 mod counters;
 mod deadlines;
 mod draining;
+mod ending;
 mod outbox;
 mod parse;
 mod refusals;
@@ -26,8 +29,9 @@ pub use bounds::{
     OUTPUT_HOST_BYTES_MAX, Observe, READS_BEGUN_MAX, REFUSED_AT_ONCE_MAX, REQUEST_ID_BYTES_MAX,
     SEND_STALL_NS, SHARD_BYTES_MIN, SLOW_READER_NS, STALL_NS, STALLED_BODY_NS,
 };
+pub use census::Census;
 pub use connection::CONNECTION_BYTES;
 pub use counters::{BUCKET_BOUNDS_NS, Counters, RouteId, STATUSES, UNMATCHED, status_index};
 pub use outbox::{Reply, Responder, Ticket};
-pub use server::{Census, Core, Server};
+pub use server::{Core, Server};
 pub use service::{Answered, Context, Observation, Outcome, Request, Service, Writer};

@@ -2,17 +2,16 @@
 
 use crate::admission::Queues;
 use crate::bounds::{
-    Bounds, DRAIN_IDLE_NS, INPUT_BYTES_PAUSE, LINGER_BYTES_MAX, LINGER_NS, OUTPUT_BYTES_MAX, Observe,
-    REFUSED_AT_ONCE_MAX, SLOW_READER_NS, STALL_NS,
+    Bounds, DRAIN_IDLE_NS, INPUT_BYTES_PAUSE, OUTPUT_BYTES_MAX, REFUSED_AT_ONCE_MAX, SLOW_READER_NS, STALL_NS,
 };
 use crate::connection::{Blocked, Connection, Input, Phase};
-use crate::counters::{Counters, RouteId, UNMATCHED};
+use crate::counters::{Counters, RouteId};
 use crate::deadlines::Waits;
 use crate::draining::Draining;
 use crate::outbox::Outbox;
 use crate::refusals;
-use crate::service::{Answered, Observation, Service};
-use ringmill_http1::{Connection as ConnectionField, DateText, encode_reply};
+use crate::service::{Observation, Service};
+use ringmill_http1::DateText;
 use ringmill_mesh::Places;
 use ringmill_reactor::{Driver, End, Errno, Fd, Handler, ListenerId, Mail, Now, Reactor, SocketId};
 use slab::Slab;
@@ -52,33 +51,6 @@ pub(crate) struct Connections {
     pub(crate) closing: Vec<ListenerId>,
     /// The phase of life: `Some` once draining has begun.
     pub(crate) draining: Option<Draining>,
-}
-
-/// What the connections of a shard hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Census {
-    /// How many there are.
-    pub connections: usize,
-    /// Of those, which are being turned away.
-    pub refused: usize,
-    /// The most requests that one has begun.
-    pub begun_most: usize,
-    /// The most bytes that one has received and not parsed.
-    pub input_most: usize,
-    /// Bytes of bodies being received.
-    pub bodies_bytes: usize,
-    /// Bytes of answers that wait for earlier ones.
-    pub ready_bytes: usize,
-    /// Bytes received and not parsed.
-    pub input_bytes: usize,
-    /// Connections that stand in a queue for room behind the service.
-    pub queued: usize,
-    /// Since when the first of them does, monotonic nanoseconds.
-    pub queued_since_ns: Option<u64>,
-    /// The most bytes of output that one has unsent.
-    pub unsent_most: usize,
-    /// The totals of input, of answers that wait and of unsent output are the sums of what each connection has.
-    pub is_balanced: bool,
 }
 
 /// HTTP on one shard.
@@ -158,27 +130,6 @@ impl<S> Server<S> {
         reactor.unsent_total() + self.connections.ready_bytes.get()
     }
 
-    /// What its connections hold at this moment.
-    pub fn census<D: Driver>(&self, reactor: &Reactor<D>) -> Census {
-        let connections = &self.connections;
-        let each = connections.table.iter().map(|(_, connection)| connection);
-        Census {
-            connections: connections.table.len(),
-            refused: connections.refused,
-            begun_most: each.clone().map(|connection| connection.begun.len()).max().unwrap_or(0),
-            input_most: each.clone().map(|connection| connection.input.len()).max().unwrap_or(0),
-            bodies_bytes: connections.bodies_bytes.get(),
-            ready_bytes: connections.ready_bytes.get(),
-            input_bytes: connections.input_bytes.get(),
-            queued: connections.queues.count(),
-            queued_since_ns: connections.queues.since_ns(),
-            unsent_most: reactor.unsent_most(),
-            is_balanced: connections.input_bytes.get() == each.clone().map(|each| each.input.len()).sum()
-                && connections.ready_bytes.get() == each.map(|each| each.ready_bytes).sum()
-                && reactor.unsent_total() == reactor.unsent_counted(),
-        }
-    }
-
     /// Connections that are open.
     pub fn connections_count(&self) -> usize {
         self.connections.table.len()
@@ -231,148 +182,6 @@ impl Connections {
             // It came too late for the deadline's own timer.
             reactor.set_timer(now_ns, crate::deadlines::DRAIN);
         }
-    }
-
-    /// Answers with a refusal behind everything that was begun, after which the connection ends. `whose`: method and path,
-    /// as far as they are known.
-    pub(crate) fn refuse<D: Driver, S: Service<D>>(
-        &mut self,
-        reactor: &mut Reactor<D>,
-        service: &mut S,
-        index: usize,
-        answer: (ringmill_http1::Status, &str),
-        whose: Option<(ringmill_http1::Method, String)>,
-    ) {
-        let with_body = whose.as_ref().is_none_or(|(method, _)| *method != ringmill_http1::Method::Head);
-        let id = self.write_refusal(reactor, index, answer, with_body);
-        if id.is_some() || self.bounds.observe == Observe::All {
-            let (method, path) = whose.unwrap_or((ringmill_http1::Method::Unknown, String::new()));
-            let observation = Observation::Answered(Answered {
-                route: UNMATCHED,
-                method: method.as_str(),
-                path: &path,
-                status: answer.0.0,
-                duration_ns: 0,
-                request_id: id.as_deref(),
-                cause: Some("refused before the whole request was there"),
-            });
-            service.observe(reactor, observation);
-        }
-    }
-
-    /// Writes a refusal, after which the connection ends. Says the id that an answer of 500 and above carries.
-    fn write_refusal<D: Driver>(
-        &mut self,
-        reactor: &mut Reactor<D>,
-        index: usize,
-        (status, body): (ringmill_http1::Status, &str),
-        with_body: bool,
-    ) -> Option<String> {
-        self.counters.count(UNMATCHED, ringmill_http1::Method::Unknown, status.0);
-        self.answered.push(UNMATCHED);
-        let mut fields = vec![("Content-Type", "application/json"), ("Cache-Control", "no-store")];
-        if status.0 == 503 {
-            fields.push(("Retry-After", "1"));
-        }
-        let id = (status.0 >= 500).then(|| request_id(reactor));
-        fields.extend(id.as_deref().map(|id| ("X-Request-Id", id)));
-        let mut bytes = Vec::new();
-        let (date, close) = (&self.date, ConnectionField::Close);
-        encode_reply(&mut bytes, status, &fields, body.as_bytes(), date, close, with_body);
-        self.refuse_with(reactor, index, bytes);
-        id
-    }
-
-    /// Ends what is received and closes when everything is sent and the peer has had its chance to read it.
-    pub(crate) fn finish_when_sent<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize) {
-        let connection = &mut self.table[index];
-        if !connection.begun.is_empty() || connection.is_finished {
-            return;
-        }
-        if !matches!(connection.phase, Phase::Discard { .. }) {
-            connection.phase = Phase::Discard { bytes: connection.input.len() };
-            connection.input.take();
-        }
-        let socket = connection.socket;
-        if !reactor.notify_when_sent(socket) {
-            self.finish(reactor, index);
-        } else if std::mem::take(&mut self.table[index].is_paused) {
-            reactor.resume(socket);
-        }
-    }
-
-    /// All is sent: our side ends; the peer's rest is thrown away until it ends too, or too much or too long.
-    fn finish<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize) {
-        let connection = &mut self.table[index];
-        if connection.peer_ended {
-            self.close(reactor, index);
-            return;
-        }
-        connection.is_finished = true;
-        reactor.finish(connection.socket);
-        self.set_deadline(reactor, index, reactor.now().monotonic_ns + LINGER_NS);
-    }
-
-    /// Bytes that belong to no request any more are thrown away, within bounds.
-    fn discard<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize, count: usize) {
-        let connection = &mut self.table[index];
-        if let Phase::Discard { bytes } = &mut connection.phase {
-            *bytes += count;
-            if *bytes > LINGER_BYTES_MAX && connection.is_finished {
-                self.close(reactor, index);
-            }
-        }
-    }
-
-    /// Too much output is unsent: those go whose peers have taken nothing for longest, and for `slow_ns` at least, until it
-    /// fits.
-    #[cold]
-    fn reset_slowest<D: Driver, S: Service<D>>(
-        &mut self,
-        reactor: &mut Reactor<D>,
-        service: &mut S,
-        slow_ns: u64,
-    ) {
-        let mut readers: Vec<(u64, usize)> = Vec::new();
-        for (index, connection) in &self.table {
-            readers.extend(reactor.stalled_since_ns(connection.socket).map(|since_ns| (since_ns, index)));
-        }
-        readers.sort_unstable();
-        let now_ns = reactor.now().monotonic_ns;
-        let bytes_max = self.bounds.output_bytes_max;
-        let mut connections = 0;
-        for (since_ns, index) in readers {
-            let bytes = reactor.unsent_total() + self.ready_bytes.get();
-            if bytes <= bytes_max || since_ns + slow_ns > now_ns {
-                break;
-            }
-            self.reset(reactor, index);
-            connections += 1;
-        }
-        if connections > 0 {
-            self.counters.connections_reset += connections as u64;
-            service.observe(reactor, Observation::SlowReaders { connections });
-        }
-    }
-
-    /// Closes at once, and the kernel forgets what it holds for the peer.
-    pub(crate) fn reset<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize) {
-        reactor.reset_on_close(self.table[index].socket);
-        self.close(reactor, index);
-    }
-
-    /// Closes at once.
-    pub(crate) fn close<D: Driver>(&mut self, reactor: &mut Reactor<D>, index: usize) {
-        let connection = self.table.remove(index);
-        if connection.has_place {
-            self.places.give_back();
-        } else {
-            self.refused -= 1;
-        }
-        if let Some((timer, _)) = connection.timer {
-            reactor.cancel_timer(timer);
-        }
-        reactor.close(connection.socket);
     }
 
     /// Whether the next request may not begin.
