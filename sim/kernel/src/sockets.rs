@@ -51,6 +51,7 @@ pub struct Socket {
     /// When the server ended its side, and what it had been handed by then.
     pub end_ns: Option<u64>,
     pub heard_at_end: u64,
+    pub heard_at_end_ns: u64,
     /// What the server had sent was lost with a reset.
     pub is_output_lost: bool,
     /// The network, not the client or the server, has cut it.
@@ -85,6 +86,7 @@ impl Socket {
         if self.end_ns.is_none() {
             self.end_ns = Some(now_ns);
             self.heard_at_end = self.heard_bytes;
+            self.heard_at_end_ns = self.heard_ns;
         }
     }
 }

@@ -209,7 +209,7 @@ impl Client {
                 (None, Some(_)) => 0,
                 (None, None) => u64::MAX,
                 (Some(accepted_ns), drain_ns) => {
-                    let idle_ns = accepted_ns.max(socket.heard_ns);
+                    let idle_ns = accepted_ns.max(socket.heard_at_end_ns);
                     let usual_ns = idle_ns + around.timeouts.idle_ns;
                     drain_ns.map_or(usual_ns, |drain_ns| usual_ns.min(idle_ns.max(drain_ns) + DRAIN_IDLE_NS))
                 }
@@ -217,7 +217,7 @@ impl Client {
             if socket.end_ns.unwrap_or(around.kernel.now_ns) < due_ns {
                 return Err(words(format!(
                     "at {:?} ns, accepted at {:?}, last heard at {}, draining since {:?}",
-                    socket.end_ns, socket.accepted_ns, socket.heard_ns, around.drain_asked_ns
+                    socket.end_ns, socket.accepted_ns, socket.heard_at_end_ns, around.drain_asked_ns
                 )));
             }
         }
