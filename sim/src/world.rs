@@ -389,6 +389,9 @@ impl World {
             || census.server.unsent_most > UNSENT_MOST
             || census.under_way.iter().zip(&self.under_way_max).any(|(has, most)| has > most)
             || self.places.taken() > self.places.most();
+        if census.server.untimed > 0 {
+            return Err(("untimed", format!("shard {index} has connections without a timer: {census:?}")));
+        }
         if !census.server.is_balanced {
             return Err(("unbalanced", format!("shard {index} counts wrong: {census:?}")));
         }

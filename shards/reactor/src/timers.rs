@@ -76,6 +76,7 @@ mod tests {
         let cancelled = timers.set(15, "x");
         assert_eq!(timers.cancel(cancelled), Some("x"));
         assert_eq!(timers.cancel(cancelled), None);
+        assert_eq!((timers.len(), timers.is_empty()), (4, false));
         assert_eq!(timers.next_deadline_ns(), Some(10));
         assert_eq!(timers.pop_due(9), None);
         let mut fired = Vec::new();

@@ -26,6 +26,8 @@ pub struct Census {
     pub queued_since_ns: Option<u64>,
     /// The most bytes of output that one has unsent.
     pub unsent_most: usize,
+    /// Connections that no timer looks after: there are none.
+    pub untimed: usize,
     /// The totals of input, of answers that wait and of unsent output are the sums of what each connection has.
     pub is_balanced: bool,
 }
@@ -46,6 +48,7 @@ impl<S> Server<S> {
             queued: connections.queues.count(),
             queued_since_ns: connections.queues.since_ns(),
             unsent_most: reactor.unsent_most(),
+            untimed: each.clone().filter(|each| each.timer.is_none()).count(),
             is_balanced: connections.input_bytes.get() == each.clone().map(|each| each.input.len()).sum()
                 && connections.ready_bytes.get() == each.map(|each| each.ready_bytes).sum()
                 && reactor.unsent_total() == reactor.unsent_counted(),

@@ -206,6 +206,8 @@ impl Bench {
                 0
             };
             if quiet == 4 {
+                let census = self.server.census(&self.reactor);
+                assert!(census.is_balanced && census.untimed == 0, "{census:?}");
                 return;
             }
         }
