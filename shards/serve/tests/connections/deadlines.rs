@@ -219,3 +219,22 @@ fn an_answer_that_ends_its_connection_has_its_time_too() {
         bench.assert_clean();
     }
 }
+
+#[test]
+fn each_request_has_its_own_time_for_an_answer() {
+    let mut bench = Bench::new();
+    let peer = bench.connect();
+    peer.write(&get("/later1"));
+    bench.pass(5 * SECOND);
+    peer.write(&get("/later2"));
+    bench.settle();
+    bench.pass(15 * SECOND + SECOND / 5);
+    let statuses = |text: &[u8]| answers(text).into_iter().map(|(status, _)| status).collect::<Vec<_>>();
+    assert_eq!(statuses(&peer.read()), [503], "the second has five seconds left");
+    bench.pass(2 * SECOND);
+    bench.answer("GET /later2 ");
+    assert_eq!(statuses(&peer.read()), [200]);
+    peer.end();
+    bench.answer("GET /later1 ");
+    bench.assert_clean();
+}
