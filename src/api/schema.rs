@@ -26,8 +26,8 @@ mod unknown;
 mod witnesses;
 
 pub(super) use clashes::{Clashing, clash_of, mend};
-pub(super) use differences::steps;
 pub use differences::{Difference, Harm, Means, Step, differences};
+pub(super) use differences::{made_index, steps};
 use forms::form_clause;
 pub(super) use forms::{form, in_form, keeps_form};
 pub(super) use missing::drop_on_write;

@@ -5,6 +5,7 @@
 //! missing column is one fault, not one for each statement that names it.
 
 mod advice;
+mod conditions;
 mod endpoints;
 mod forms;
 mod returning;
@@ -67,6 +68,8 @@ pub fn verify(plan: &Plan, live: &Schema, inspector: &Inspector, depth: Depth) -
         add_for_compiling(&compiler, table, &differences);
     }
     differences.iter().for_each(|difference| findings.difference(difference, inspector));
+
+    conditions::check(&mut findings, &compiler, live);
 
     let mut api = Api::with_columns(plan, &columns);
     for table in &mut api.tables {

@@ -3,6 +3,7 @@
 use crate::bounds::{SCRIPT_WAIT, SILENT_WAIT};
 use crate::link::{in_job, is_busy, plain, set_log_ahead, set_up};
 use crate::{Error, fault};
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
@@ -214,17 +215,17 @@ impl Compiler {
         open_to_look(path, SCRIPT_WAIT).and_then(Compiler::new).map_err(fault::error)
     }
 
-    /// Against a schema that these statements make, in memory.
+    /// Against a schema that these statements make, in memory; they may be another program's, as in [`repeat`](Compiler::repeat).
     ///
     /// # Errors
     /// The first statement's that failed.
     pub fn in_memory(schema: &[String]) -> Result<Compiler, Error> {
         let open = || {
             let connection = Connection::open_in_memory()?;
-            set_up(&connection, Duration::ZERO)?;
             for statement in schema {
                 connection.execute_batch(statement)?;
             }
+            set_up(&connection, Duration::ZERO)?;
             Compiler::new(connection)
         };
         open().map_err(fault::error)
@@ -256,6 +257,21 @@ impl Compiler {
         let changed = self.connection.execute_batch(sql);
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).is_change = false;
         changed.map_err(error_words)
+    }
+
+    /// Runs a statement of a schema that is there. What made it may have taken a double-quoted word that names no column for a
+    /// string, which in [`change`](Compiler::change) is an error.
+    ///
+    /// # Errors
+    /// SQLite's words.
+    pub fn repeat(&self, sql: &str) -> Result<(), String> {
+        let takes_strings = |takes| {
+            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, takes).map_err(error_words)
+        };
+        takes_strings(true)?;
+        let repeated = self.change(sql);
+        takes_strings(false)?;
+        repeated
     }
 
     /// Whether a query gives a row; for a schema in memory, whose rows [`change`](Compiler::change) makes.

@@ -4,7 +4,7 @@
 use crate::api::sql_text::one_line;
 use crate::config::key_of;
 use crate::config::plan::{Column, Generated, Index, OnDelete, Plan, Table, Type};
-use ringmill_sqlite::{LiveColumn, LiveForeignKey, LiveTable, Schema, TableKind};
+use ringmill_sqlite::{LiveColumn, LiveForeignKey, LiveIndex, LiveTable, Schema, TableKind};
 
 use super::clashes::{Clash, agreeing};
 use super::narrower::Checks;
@@ -335,14 +335,7 @@ impl Found<'_> {
     }
 
     fn index(&mut self, table: &Table, number: usize, index: &Index, live: &LiveTable) {
-        let names: Vec<&str> =
-            index.columns.iter().map(|column| table.columns[*column].name.as_str()).collect();
-        let is_there = live.indexes.iter().any(|there| {
-            (there.unique || !index.unique)
-                && are_columns(&there.columns, &names)
-                && there.condition.as_deref().map(one_line) == index.condition.as_deref().map(one_line)
-        });
-        if is_there {
+        if made_index(table, index, live).is_some() {
             return;
         }
         let key = format!("{}.indexes[{number}]", key_of("tables", &table.name));
@@ -468,6 +461,20 @@ pub(super) fn are_columns(there: &[Option<String>], names: &[&str]) -> bool {
             .iter()
             .zip(names)
             .all(|(there, name)| there.as_deref().is_some_and(|there| there.eq_ignore_ascii_case(name)))
+}
+
+/// The index of the database that is as the file's, or keeps more.
+pub(in crate::api) fn made_index<'a>(
+    table: &Table,
+    index: &Index,
+    live: &'a LiveTable,
+) -> Option<&'a LiveIndex> {
+    let names: Vec<&str> = index.columns.iter().map(|column| table.columns[*column].name.as_str()).collect();
+    live.indexes.iter().find(|there| {
+        (there.unique || !index.unique)
+            && are_columns(&there.columns, &names)
+            && there.condition.as_deref().map(one_line) == index.condition.as_deref().map(one_line)
+    })
 }
 
 /// Whether a foreign key goes where the file's column refers to.

@@ -26,14 +26,14 @@ impl Found<'_> {
                 "{what} of the database needs the {unknown}, which another program has and this one does not"
             )
         };
-        if let Some(unknown) = compiler.change(&live.sql).err().and_then(|words| named(&words)) {
+        if let Some(unknown) = compiler.repeat(&live.sql).err().and_then(|words| named(&words)) {
             let remedy = self.anew(table, live);
             self.add(key.clone(), said(&format!("the table {name}"), &unknown), Means::Wrong { remedy });
             make_stand_in(&compiler, live);
         }
         for index in &live.indexes {
             let Some(sql) = &index.sql else { continue };
-            if let Some(unknown) = compiler.change(sql).err().and_then(|words| named(&words)) {
+            if let Some(unknown) = compiler.repeat(sql).err().and_then(|words| named(&words)) {
                 let remedy = format!("run DROP INDEX {}, or make it anew without that", quote(&index.name));
                 let what = format!("the index {} of {name}", index.name);
                 self.add(key.clone(), said(&what, &unknown), Means::Wrong { remedy });
@@ -59,7 +59,7 @@ pub(in crate::api) fn stand_in(compiler: &Compiler, live: &LiveTable) {
         let triggers = live.triggers.iter().map(|(_, sql)| sql.as_str());
         for sql in indexes.chain(triggers) {
             // Statements that need it say so.
-            let _ = compiler.change(sql);
+            let _ = compiler.repeat(sql);
         }
     }
 }
