@@ -1,4 +1,4 @@
-//! `ringmill seed` from the outside: how far it is, and what it says at the end.
+//! `ringmill seed` from the outside: how far it is, what it says at the end, and tables that another program made.
 
 use crate::checking::{contents, folder_with};
 use crate::server::{folder, run, run_under};
@@ -58,4 +58,24 @@ fn a_file_that_is_not_served_is_not_seeded() {
         &["CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT) STRICT"],
         "ringmill.toml:3: tables.t.columns.x: the table t of the database has no column x; `ringmill migrate` adds it: ALTER TABLE \"t\" ADD COLUMN \"x\" TEXT",
     );
+}
+
+/// What stands in the place of a table is not made, and so not told to be.
+#[test]
+fn a_view_is_no_missing_table() {
+    let file = "[tables.things.columns]\nid = { type = \"bigint\", generated = \"identity\" }\n[tables.shown]\nlist = \"/shown\"\n\
+        access = { list = \"public\" }\ncolumns = { id = \"bigint\" }\n";
+    let schema = [
+        "CREATE TABLE things (id INTEGER PRIMARY KEY AUTOINCREMENT)",
+        "CREATE VIEW Shown AS SELECT id FROM things",
+    ];
+    let folder = folder_with(file, &schema);
+    let ended = run(folder.path(), &["seed", "--table", "things", "--rows", "1"]);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(0), "seeded 1 row of things\n"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains("Created"), "{}", ended.stderr);
 }

@@ -132,7 +132,7 @@ fn error_words(error: rusqlite::Error) -> String {
     }
 }
 
-/// The names of the tables that exist, sorted; none if the file is missing.
+/// The names of the tables and views that exist, sorted; none if the file is missing.
 ///
 /// # Errors
 /// If the file can't be read as a database.
@@ -142,8 +142,7 @@ pub fn tables(path: &Path) -> Result<Vec<String>, Error> {
     }
     let list = || {
         let connection = open_to_look(path, SCRIPT_WAIT)?;
-        let sql =
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' ORDER BY name";
+        let sql = "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*' ORDER BY name";
         let mut statement = connection.prepare(sql)?;
         let names = statement.query_map([], |row| row.get(0))?;
         names.collect::<rusqlite::Result<Vec<String>>>()
