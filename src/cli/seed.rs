@@ -18,7 +18,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use super::database::{compile_api, prepare_database};
+use super::database::{compile_api, live_schema, prepare_database};
 use super::{Configuration, Failure, plan_to_serve};
 use crate::config::{Plan, did_you_mean};
 use crate::control::log;
@@ -82,10 +82,12 @@ fn seed_table(plan: &Plan, wish: Wish, now_unix_us: i64, progress: Progress) -> 
     // What a start would refuse has no rows made for it.
     compile_api(plan)?;
     prepare_database(plan, &plan.database.sqlite)?;
+    let live = live_schema(plan)?.unwrap_or_default();
     let existing = Existing::open(plan)?;
     let steps = steps(plan, wish.table, wish.rows, &mut |table| existing.rows(table))?;
     progress.expect(steps.iter().map(|step| step.rows).sum());
-    let mut run = Run { plan, existing: &existing, random: Random::new(wish.seed), now_unix_us, progress };
+    let random = Random::new(wish.seed);
+    let mut run = Run { plan, live: &live, existing: &existing, random, now_unix_us, progress };
     for step in &steps {
         run.progress.begin(&plan.tables[step.table].name, step.rows);
         fill(&mut run, step.table, step.rows)?;

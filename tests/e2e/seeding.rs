@@ -1,6 +1,6 @@
 //! `ringmill seed` from the outside: how far it is, what it says at the end, and tables that another program made.
 
-use crate::checking::{contents, folder_with};
+use crate::checking::{DATABASE, contents, folder_with};
 use crate::server::{folder, run, run_under};
 
 #[test]
@@ -58,6 +58,27 @@ fn a_file_that_is_not_served_is_not_seeded() {
         &["CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT) STRICT"],
         "ringmill.toml:3: tables.t.columns.x: the table t of the database has no column x; `ringmill migrate` adds it: ALTER TABLE \"t\" ADD COLUMN \"x\" TEXT",
     );
+}
+
+/// A column that the database computes is left to it, as on create; one that must be unique too.
+#[test]
+fn computed_columns_are_left_out() {
+    let file = "[tables.orders.columns]\nid = { type = \"bigint\", generated = \"identity\" }\ntotal = \"double\"\n\
+        tax = { type = \"double\", read_only = true }\nnumber = { type = \"bigint\", read_only = true, unique = true }\n";
+    let table = "CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT, total REAL, \
+        TAX REAL AS (total * 0.5) STORED, number INTEGER AS (id + 7), UNIQUE (number))";
+    let folder = folder_with(file, &[table]);
+    let ended = run(folder.path(), &["seed", "--table", "orders", "--rows", "2500"]);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(0), "seeded 2500 rows of orders\n"),
+        "{}",
+        ended.stderr
+    );
+    let database = rusqlite::Connection::open(folder.path().join(DATABASE)).expect("a database");
+    let rows = "SELECT count(*) FROM orders WHERE tax IS total / 2 AND number = id + 7 AND total IS NOT NULL";
+    let rows: i64 = database.query_row(rows, [], |row| row.get(0)).expect("a count");
+    assert!(rows > 1000, "{rows}");
 }
 
 /// What stands in the place of a table is not made, and so not told to be.

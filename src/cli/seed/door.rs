@@ -4,7 +4,7 @@
 use crate::api::{Api, Begin, Found, Request};
 use crate::cli::Failure;
 use crate::config::Plan;
-use crate::config::plan::{Generated, Operations, Template};
+use crate::config::plan::{ColumnIndex, Generated, Operations, Template};
 use ringmill_http1::Method;
 use ringmill_sqlite::Statement;
 
@@ -18,7 +18,8 @@ pub(super) struct Door {
 }
 
 impl Door {
-    pub(super) fn new(plan: &Plan, table: usize) -> Result<Door, Failure> {
+    /// `left`: columns that the database computes, which no INSERT may name.
+    pub(super) fn new(plan: &Plan, table: usize, left: &[ColumnIndex]) -> Result<Door, Failure> {
         let mut open = plan.tables[table].clone();
         let name = open.name.clone();
         open.list = Some(PATH.to_owned());
@@ -26,8 +27,8 @@ impl Door {
         open.access = Operations { create: true, ..Operations::default() };
         // Nothing of the row is asked back.
         open.replies.create = Template::Literal(serde_json::Value::Null);
-        for column in &mut open.columns {
-            column.read_only &= column.generated.is_some();
+        for (index, column) in open.columns.iter_mut().enumerate() {
+            column.read_only &= column.generated.is_some() || left.contains(&index);
             // A request brings chance for one, and the schema of a table that was there before may have no DEFAULT.
             if column.generated == Some(Generated::Uuid) {
                 column.generated = None;

@@ -12,8 +12,8 @@ use super::value::{Maker, SPAN_US, is_rare, json_of_stored};
 use crate::cli::Failure;
 use crate::cli::database::store_failure;
 use crate::config::Plan;
-use crate::config::plan::{Column, ColumnIndex};
-use ringmill_sqlite::{Error, Loader, Sync};
+use crate::config::plan::{Column, ColumnIndex, Table};
+use ringmill_sqlite::{Error, Loader, Schema, Sync};
 use std::time::Duration;
 
 /// Rows of one transaction; no other process writes meanwhile.
@@ -35,6 +35,7 @@ const KEYS_MAX: u64 = 100_000;
 /// What all tables of a run have in common.
 pub(super) struct Run<'a> {
     pub(super) plan: &'a Plan,
+    pub(super) live: &'a Schema,
     pub(super) existing: &'a Existing<'a>,
     pub(super) random: Random,
     pub(super) now_unix_us: i64,
@@ -68,7 +69,7 @@ struct Share {
 
 /// Where a column's values come from.
 enum Source {
-    /// The schema, or the time of the row.
+    /// The schema, which may compute it from others, or the time of the row.
     Left,
     Made(Maker),
     /// Keys of a parent, as JSON.
@@ -101,9 +102,12 @@ impl<'a, 'b> Filler<'a, 'b> {
             .collect();
         let is_driven_alone = |column| drives.iter().any(|(columns, _)| *columns == [column]);
 
+        let computed = computed(run.live, declared);
+
         let mut sources = Vec::new();
         for (index, column) in declared.columns.iter().enumerate() {
             sources.push(match &column.references {
+                _ if computed.contains(&index) => Source::Left,
                 Some(parent) => {
                     let most = rows.max(KEYS_MAX);
                     let from = (parent.table, parent.column);
@@ -143,7 +147,7 @@ impl<'a, 'b> Filler<'a, 'b> {
         }
         let name = |column: &Column| format!("{}:", serde_json::Value::from(column.name.as_str()));
         Ok(Filler {
-            door: Door::new(plan, table)?,
+            door: Door::new(plan, table, &computed)?,
             sources,
             names: declared.columns.iter().map(name).collect(),
             odometers,
@@ -349,6 +353,15 @@ impl<'a, 'b> Filler<'a, 'b> {
 
 /// Odometers of more combinations than this are tried only so often for one row.
 const FINITE_MAX: u128 = 1 << 40;
+
+/// Columns that the database computes from others.
+fn computed(live: &Schema, table: &Table) -> Vec<ColumnIndex> {
+    let Some(there) = live.table(&table.sql_name) else { return Vec::new() };
+    let is_computed = |column: &Column| {
+        there.columns.iter().any(|one| one.computed && one.name.eq_ignore_ascii_case(&column.name))
+    };
+    (0..table.columns.len()).filter(|index| is_computed(&table.columns[*index])).collect()
+}
 
 /// What the schema makes, or the API out of the time. A generated UUID is made here, should the schema not do it.
 fn is_left(column: &Column) -> bool {

@@ -129,7 +129,7 @@ fn every_value_keeps_its_rules() {
         ));
         let table = &project.plan.tables[0];
         let maker = Maker::new(table, &table.columns[1], NOW_UNIX_US);
-        let door = Door::new(&project.plan, 0).unwrap();
+        let door = Door::new(&project.plan, 0, &[]).unwrap();
         let mut random = Random::new(7);
         let mut accept = |make: &dyn Fn(&mut Random, &mut String)| {
             let mut json = String::new();
