@@ -21,6 +21,7 @@ mod missing;
 mod narrower;
 mod rebuild;
 mod renamed;
+mod triggers;
 mod types;
 mod unknown;
 mod witnesses;
@@ -29,8 +30,9 @@ pub(super) use clashes::{Clashing, clash_of, mend};
 pub use differences::{Difference, Harm, Means, Step, differences};
 pub(super) use differences::{made_index, steps};
 use forms::form_clause;
-pub(super) use forms::{form, in_form, keeps_form};
+pub(super) use forms::{example, form, in_form, keeps_form};
 pub(super) use missing::drop_on_write;
+pub(super) use triggers::put_aside;
 pub(super) use unknown::stand_in;
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ mod store;
 mod surroundings;
 mod syncs;
 mod together;
+mod triggers;
 mod values;
 mod vanishing;
 mod views;

@@ -199,7 +199,7 @@ fn what_it_leaves_alone_is_listed() {
     let expected = "-- left alone: items.id has no AUTOINCREMENT: the number of a deleted row may come back\n\
         -- left alone: items.name may be NULL in the database; the file does not allow it\n\
         -- left alone: the column items.old, which the file does not have\n\
-        -- left alone: the trigger fill on items, which the file does not have\n\
+        -- left alone: the trigger fill on items, which the file does not have: it runs with every INSERT\n\
         -- left alone: items is not STRICT, which SQLite cannot change\n\
         -- left alone: the table legacy, which the file does not have\n\
         -- left alone: the view names, which the file does not have\n\

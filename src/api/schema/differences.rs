@@ -95,7 +95,7 @@ pub fn differences(plan: &Plan, live: &Schema) -> Vec<Difference> {
             None => found.missing_table(table),
             Some(there) if there.kind == TableKind::Table => found.table(table, there),
             // What a view or a module can do is seen when statements are compiled.
-            Some(there) => found.other_triggers(table, there),
+            Some(there) => found.own_triggers(table, there),
         }
     }
     found.foreign_keys_of_others(live);
@@ -397,27 +397,10 @@ impl Found<'_> {
                 );
             }
         }
-        self.other_triggers(table, live);
+        self.own_triggers(table, live);
         if !live.strict {
             let message = format!("{} is not STRICT, which SQLite cannot change", table.sql_name);
             self.add(key, message, Means::NotInFile);
-        }
-    }
-
-    /// Triggers that are none of an `on_write` column.
-    fn other_triggers(&mut self, table: &Table, live: &LiveTable) {
-        let is_ours = |name: &str, sql: &str| {
-            on_write(table).any(|column| {
-                trigger_name(table, column).eq_ignore_ascii_case(name)
-                    || one_line(sql) == one_line(&at_once(&create_trigger(table, column, name)))
-            })
-        };
-        for (name, _) in live.triggers.iter().filter(|(name, sql)| !is_ours(name, sql)) {
-            self.add(
-                key_of("tables", &table.name),
-                format!("the trigger {name} on {}, which the file does not have", table.sql_name),
-                Means::NotInFile,
-            );
         }
     }
 

@@ -52,3 +52,13 @@ pub(in crate::api) fn in_form(column: &Column) -> Option<String> {
         _ => None,
     }
 }
+
+/// How a value of the type is written.
+pub(in crate::api) fn example(kind: Type) -> &'static str {
+    match kind {
+        Type::Timestamp => "2026-11-24T02:00:00.123456Z",
+        Type::Date => "2026-11-24",
+        Type::Uuid => "a UUID in lower case",
+        _ => "a number",
+    }
+}

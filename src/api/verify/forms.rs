@@ -1,12 +1,13 @@
 //! Values of another form than the API writes, which another program may have stored: looked for once, in a bounded number of rows.
 
 use crate::config::key_of;
-use crate::config::plan::{Column, Plan, Table, Type};
+use crate::config::plan::{Column, Plan, Table};
 use ringmill_sqlite::{Found, Inspector, LiveTable, Schema, TableKind};
 
 use super::Findings;
-use crate::api::schema::{drop_on_write, form, in_form, keeps_form};
+use crate::api::schema::{drop_on_write, example, form, in_form, keeps_form, put_aside};
 use crate::api::sql::quote;
+use crate::api::sql_text::one_line;
 
 /// Rows of a table that are looked at.
 const ROWS_MAX: usize = 100_000;
@@ -25,10 +26,11 @@ pub(super) fn advise(findings: &mut Findings<'_>, live: &Schema, inspector: &Ins
             if inspector.find(&query) == Found::Row {
                 let key = key_of(&format!("{}.columns", key_of("tables", &table.name)), &column.name);
                 let message = format!(
-                    "{}.{} holds values that are not written as {}: they are answered as they stand, cannot be sent back, and sort by their letters",
+                    "{}.{} holds values that are not written as {}: they are answered as they stand, cannot be sent back, and sort by their letters{}",
                     table.sql_name,
                     column.name,
-                    example(column.rules.kind)
+                    example(column.rules.kind),
+                    default_words(column, there, &form, inspector)
                 );
                 findings.note(&key, message, remedy(table, column, there, &form));
             }
@@ -36,24 +38,47 @@ pub(super) fn advise(findings: &mut Findings<'_>, live: &Schema, inspector: &Ins
     }
 }
 
+/// `on_write` is dropped too, or the UPDATE would count as a write of today; `migrate` makes it again.
 fn remedy(table: &Table, column: &Column, live: &LiveTable, form: &str) -> String {
     let (of, name) = (quote(&table.sql_name), quote(&column.name));
     let shown = format!("SELECT * FROM {of} WHERE NOT ({form}) shows them");
     let Some(value) = in_form(column) else { return format!("{shown}; mend each by hand") };
-    // Else the UPDATE would count as a write of today.
-    let drop = drop_on_write(table, live);
-    let then = if drop.is_empty() { "" } else { ", then `ringmill migrate`" };
-    let is_known = format!("NOT ({form}) AND {value} IS NOT NULL");
+    let of_file = drop_on_write(table, live);
+    let (dropped, made_again) = put_aside(table, column, live);
+    let update = format!("UPDATE {of} SET {name} = {value} WHERE NOT ({form}) AND {value} IS NOT NULL");
+    let then = if of_file.is_empty() { "" } else { ", then `ringmill migrate`" };
+    let mended = format!("{shown}; those that SQLite can read are mended");
+    if of_file.is_empty() && dropped.is_empty() {
+        return format!("{mended} by {update}");
+    }
+    let aside = match dropped.as_slice() {
+        [] => "",
+        [_] => {
+            ", with the trigger of the database that would run with it dropped before and made again after,"
+        }
+        _ => {
+            ", with the triggers of the database that would run with it dropped before and made again after,"
+        }
+    };
+    let own = |statements: &[String]| statements.iter().map(|sql| format!("{sql}; ")).collect::<String>();
     format!(
-        "{shown}; those that SQLite can read are mended by {drop}UPDATE {of} SET {name} = {value} WHERE {is_known}{then}"
+        "{mended}{aside} by, with sqlite3 -bail, BEGIN IMMEDIATE; {of_file}{}{update}; {}COMMIT;{then}",
+        own(&dropped),
+        own(&made_again)
     )
 }
 
-fn example(kind: Type) -> &'static str {
-    match kind {
-        Type::Timestamp => "2026-11-24T02:00:00.123456Z",
-        Type::Date => "2026-11-24",
-        Type::Uuid => "a UUID in lower case",
-        _ => "a number",
+/// What a DEFAULT of the database comes to, if it has another form.
+fn default_words(column: &Column, live: &LiveTable, form: &str, inspector: &Inspector) -> String {
+    let there = live.columns.iter().find(|there| there.name.eq_ignore_ascii_case(&column.name));
+    let Some(default) = there.and_then(|there| there.default.as_deref()).map(one_line) else {
+        return String::new();
+    };
+    let query = format!("SELECT 1 FROM (SELECT {default} AS {}) WHERE NOT ({form})", quote(&column.name));
+    match inspector.find(&query) {
+        Found::Row => format!(
+            "; its DEFAULT, {default}, goes on writing such values into rows that are inserted without one"
+        ),
+        Found::NoRow | Found::NotKnown => String::new(),
     }
 }
