@@ -222,11 +222,17 @@ fn anchor(path: &str) -> String {
     kept.collect::<String>().to_lowercase()
 }
 
+const NUMERICS: &str = "
+A `numeric` is text to SQLite, columns and parameters alike: in SQL of your own, `10` is less than `9.5`. Write `ORDER BY CAST(price AS REAL)` and
+`CAST(price AS REAL) < CAST($price AS REAL)`, or to the last digit, in endpoints alone, `ORDER BY price COLLATE decimal` and `price < $price COLLATE decimal`.
+";
+
 fn add_types(text: &mut String) {
     text.push_str("\n## Types\n\n| type | JSON | stored by SQLite as |\n|---|---|---|\n");
     for (name, kind) in TYPES {
         writeln!(text, "| `{name}` | {} | {} |", json(kind), storage(kind)).expect("into a string");
     }
+    text.push_str(NUMERICS);
 }
 
 fn json(kind: Type) -> &'static str {

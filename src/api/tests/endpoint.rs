@@ -388,3 +388,30 @@ fn text_that_is_none_is_the_parameters_fault_if_there_are_some() {
     served.check(Put, "/notes/2", r#"{"what":"B","n":1}"#, 200, r#"{"id":2,"what":"B","n":1}"#);
     served.check(Get, "/all", "", 200, r#"[{"what":"A"},{"what":"B"}]"#);
 }
+
+/// As docs/CONFIGURATION.md says.
+#[test]
+fn numerics_in_sql_of_the_file() {
+    for (key, value, expected) in [
+        ("price", "$price", r#"[{"price":10.5},{"price":1e1},{"price":9.25},{"price":9.5}]"#),
+        ("CAST(price AS REAL)", "CAST($price AS REAL)", r#"[{"price":9.25},{"price":9.5},{"price":1e1}]"#),
+        (
+            "price COLLATE decimal",
+            "$price COLLATE decimal",
+            r#"[{"price":9.25},{"price":9.5},{"price":1e1}]"#,
+        ),
+    ] {
+        let served = Served::of(&format!(
+            "[tables.things]\nlist = \"/things\"\n[tables.things.columns]\n\
+             id = {{ type = \"bigint\", generated = \"identity\" }}\nprice = \"numeric\"\n\
+             [endpoints.a]\npath = \"/a\"\nparams = {{ price = {{ type = \"numeric\" }} }}\n\
+             sql = \"SELECT price FROM things WHERE price IS NOT NULL AND {} < {value} ORDER BY {key}\"\n",
+            key.split(" COLLATE").next().unwrap()
+        ));
+        for price in ["10.5", "9.5", "9.25", "1e1"] {
+            assert_eq!(served.send(Post, "/things", &format!("{{\"price\":{price}}}")).status, 201);
+        }
+        let limit = if key == "price" { "99" } else { "10.25" };
+        assert_eq!(text(&served.get(&format!("/a?price={limit}"))), expected, "{key}");
+    }
+}
