@@ -47,6 +47,7 @@ pub use faults::{Fault, on_one_line};
 pub use places::{Places, key_of};
 pub use plan::Plan;
 pub use reference::reference;
+pub(crate) use rules::TYPES;
 
 pub(crate) use faults::{did_you_mean, nearest};
 pub(crate) use values::show_duration;

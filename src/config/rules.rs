@@ -11,7 +11,7 @@ use super::tree::Value;
 use super::values;
 
 /// All types by name, in the contract's order.
-pub(super) const TYPES: [(&str, Type); 13] = [
+pub(crate) const TYPES: [(&str, Type); 13] = [
     ("smallint", Type::SmallInt),
     ("integer", Type::Integer),
     ("bigint", Type::BigInt),

@@ -8,7 +8,7 @@ use ringmill_sqlite::{LiveColumn, LiveForeignKey, LiveIndex, LiveTable, Schema, 
 
 use super::clashes::{Clash, agreeing};
 use super::narrower::Checks;
-use super::types::{holds, shown_type};
+use super::types::{fitting, holds, shown_type};
 use super::{
     Names, create_index, create_trigger, default, is_key_alone, on_delete_words, parents_first, storage,
     trigger_name,
@@ -216,7 +216,7 @@ impl Found<'_> {
         let name = format!("{}.{}", table.sql_name, column.name);
         if !holds(column.rules.kind, &there.declared_type, live.strict) {
             let (wanted, has) = (storage(column.rules.kind), shown_type(there));
-            let remedy = format!("declare the type that it has, or {}", self.anew(table, live));
+            let remedy = format!("declare {}, or {}", fitting(there, live.strict), self.anew(table, live));
             self.add(
                 key.clone(),
                 format!("{name} is {has} in the database, where the file needs {wanted}"),

@@ -163,10 +163,7 @@ fn obstacles(table: &Table, live: &LiveTable) -> Vec<String> {
                 obstacles.push(format!("the new column {} has a `default` or is not required", column.name));
             }
             Some(there) if is_of_another_type(column, live, there) && !is_converted(column) => {
-                obstacles.push(format!(
-                    "{} has the type that the file declares (how its values become that is not guessed)",
-                    column.name
-                ));
+                obstacles.push(converted_by_hand(table, column));
             }
             _ => {}
         }
@@ -175,6 +172,18 @@ fn obstacles(table: &Table, live: &LiveTable) -> Vec<String> {
         obstacles.push(format!("{name} is dropped, whose statement has a text with a line break"));
     }
     obstacles
+}
+
+/// How a column gets the file's type: what its values become is not guessed.
+fn converted_by_hand(table: &Table, column: &Column) -> String {
+    let (of, name) = (quote(&table.sql_name), quote(&column.name));
+    let (new, kind) = (quote(&format!("{}{NEW}", column.name)), storage(column.rules.kind));
+    format!(
+        "{} is {kind}, which, with what its values become in the place of `?`, is done by BEGIN IMMEDIATE; \
+         ALTER TABLE {of} ADD COLUMN {new} {kind}; UPDATE {of} SET {new} = ?; ALTER TABLE {of} DROP COLUMN {name}; \
+         ALTER TABLE {of} RENAME COLUMN {new} TO {name}; COMMIT",
+        column.name
+    )
 }
 
 /// Name and statement of each index and trigger that has one.
@@ -192,7 +201,8 @@ fn is_of_another_type(column: &Column, live: &LiveTable, there: &LiveColumn) -> 
 /// rules would compare texts before that.
 fn is_converted(column: &Column) -> bool {
     match column.rules.kind {
-        Type::Text => true,
+        // What is no JSON is found by the condition of its rules.
+        Type::Text | Type::Json => true,
         Type::BigInt | Type::Real | Type::Double | Type::Numeric => check_clause(column).is_none(),
         _ => false,
     }

@@ -1,5 +1,6 @@
 //! Types of columns that are there, beside those of the file.
 
+use crate::config::TYPES;
 use crate::config::plan::Type;
 use ringmill_sqlite::LiveColumn;
 
@@ -7,6 +8,13 @@ use super::storage;
 
 pub(super) fn shown_type(column: &LiveColumn) -> &str {
     if column.declared_type.is_empty() { "of no type" } else { &column.declared_type }
+}
+
+/// The types of the file that give back what such a column holds.
+pub(super) fn fitting(column: &LiveColumn, strict: bool) -> String {
+    let fits = |kind: &Type| holds(*kind, &column.declared_type, strict);
+    let names = TYPES.iter().filter(|(_, kind)| fits(kind)).map(|(name, _)| format!("\"{name}\""));
+    format!("as type what fits such a column ({})", names.collect::<Vec<_>>().join(", "))
 }
 
 /// Whether a column of that declared type gives back what is stored of a kind of value

@@ -26,7 +26,8 @@ fn check_runs(columns: &str, statements: &[&str], first: &str, asked: &str, expe
     let live = schema_of(folder.path(), &[&[PARENT], statements].concat());
     let remedies = remedies(folder.path(), columns, &live);
     let [remedy] = remedies.as_slice() else { panic!("{remedies:#?}") };
-    assert!(remedy.starts_with(&format!("{first}, or make the table anew, ")), "{remedy}");
+    let begins = remedy.split_once(", or make the table anew, ").expect(remedy).0;
+    assert_eq!(begins, first);
     let connection = rusqlite::Connection::open(folder.path().join("test.db")).expect("a database");
     if let Some((_, query)) = remedy.split_once("once no row is found by ") {
         let query = query.split(", while nobody writes").next().unwrap_or_default();
@@ -66,24 +67,43 @@ fn another_on_delete() {
 /// Rows from 100 on have values that the new type does not hold.
 #[test]
 fn another_type() {
-    let first = "declare the type that it has";
+    let text = "\"numeric\", \"text\", \"timestamp\", \"date\", \"uuid\", \"json\"";
+    let text_or_bytes = format!("{text}, \"bytes\"");
+    let whole = "\"smallint\", \"integer\", \"bigint\", \"boolean\"";
+    let no_text = "\"smallint\", \"integer\", \"bigint\", \"real\", \"double\", \"boolean\", \"timestamp\", \"date\", \"uuid\", \"bytes\"";
     let asked =
         "SELECT group_concat(typeof(x) || x, ' ') FROM (SELECT x FROM t WHERE x IS NOT NULL ORDER BY id)";
     let table =
         |kind: &str, strict: &str| format!("CREATE TABLE t (id INTEGER PRIMARY KEY, x {kind}){strict}");
-    for (column, kind, strict, values, expected) in [
-        ("bigint", "TEXT", " STRICT", "(1, '12'), (2, NULL), (100, 'x'), (101, '1.5')", "integer12"),
-        ("bigint", "VARCHAR(9)", "", "(1, '-3'), (2, '007'), (100, ''), (101, x'31')", "integer-3 integer7"),
-        ("double", "TEXT", "", "(1, '1.5'), (2, '2'), (100, '1,5')", "real1.5 real2.0"),
-        ("text", "INTEGER", " STRICT", "(1, 5), (2, NULL), (100, 123456)", "text5"),
-        ("text", "DECIMAL(9, 2)", "", "(1, 1.5), (2, 'a'), (100, x'00')", "text1.5 texta"),
+    for (column, kind, strict, fits, values, expected) in [
+        ("bigint", "TEXT", " STRICT", text, "(1, '12'), (2, NULL), (100, 'x'), (101, '1.5')", "integer12"),
+        (
+            "bigint",
+            "VARCHAR(9)",
+            "",
+            &text_or_bytes,
+            "(1, '-3'), (2, '007'), (100, ''), (101, x'31')",
+            "integer-3 integer7",
+        ),
+        ("double", "TEXT", "", &text_or_bytes, "(1, '1.5'), (2, '2'), (100, '1,5')", "real1.5 real2.0"),
+        ("text", "INTEGER", " STRICT", whole, "(1, 5), (2, NULL), (100, 123456)", "text5"),
+        ("text", "DECIMAL(9, 2)", "", no_text, "(1, 1.5), (2, 'a'), (100, x'00')", "text1.5 texta"),
+        ("numeric", "DECIMAL", "", no_text, "(1, 1.5), (2, '007'), (100, 'a')", "text1.5 text7"),
+        (
+            "json",
+            "JSON",
+            "",
+            no_text,
+            "(1, '{\"a\": 1}'), (2, 1.5), (3, '\"x\"'), (4, 'true'), (100, 'x'), (101, x'31')",
+            "text{\"a\": 1} text1.5 text\"x\" texttrue",
+        ),
     ] {
         let rows = format!("INSERT INTO t VALUES {values}");
         let rules = if column == "text" { ", max_length = 5" } else { "" };
         check_runs(
             &format!("x = {{ type = \"{column}\"{rules} }}"),
             &[&table(kind, strict), &rows],
-            first,
+            &format!("declare as type what fits such a column ({fits})"),
             asked,
             expected,
         );
@@ -115,7 +135,38 @@ fn obstacles() {
             "INSERT INTO t (id, x) VALUES (1, 'a')",
         ],
         "the file declares a too, or the database has no such column any more (DROP COLUMN), and the database no longer computes \
-         c, and the new column y has a `default` or is not required, and z has the type that the file declares (how its values \
-         become that is not guessed), and i is dropped, whose statement has a text with a line break",
+         c, and the new column y has a `default` or is not required, and z is TEXT, which, with what its values become in the \
+         place of `?`, is done by BEGIN IMMEDIATE; ALTER TABLE \"t\" ADD COLUMN \"z_anew\" TEXT; UPDATE \"t\" SET \"z_anew\" = ?; \
+         ALTER TABLE \"t\" DROP COLUMN \"z\"; ALTER TABLE \"t\" RENAME COLUMN \"z_anew\" TO \"z\"; COMMIT, and i is dropped, whose statement has a text with a line break",
     );
+}
+
+/// What is told where nothing is guessed can be run, with a value in the place of the question mark.
+#[test]
+fn a_column_gets_its_type_by_hand() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let columns = "x = \"timestamp\"\nn = { type = \"numeric\", minimum = 0 }";
+    let live = schema_of(
+        folder.path(),
+        &[
+            PARENT,
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, x INTEGER, n DECIMAL)",
+            "INSERT INTO t VALUES (1, 86400, 1.5)",
+        ],
+    );
+    let told = remedies(folder.path(), columns, &live);
+    let connection = rusqlite::Connection::open(folder.path().join("test.db")).expect("a database");
+    let scripts = told[0].split("BEGIN IMMEDIATE; ").skip(1);
+    let values = ["strftime('%Y-%m-%dT%H:%M:%f000Z', x, 'unixepoch')", "CAST(n AS TEXT)"];
+    for (script, value) in scripts.zip(values) {
+        let script = script.split("COMMIT").next().unwrap_or_default().replace('?', value);
+        connection
+            .execute_batch(&format!("BEGIN; {script}COMMIT"))
+            .unwrap_or_else(|error| panic!("{error}: {script}"));
+    }
+    let row = "SELECT x || ' ' || n FROM t";
+    let row: String = connection.query_row(row, [], |row| row.get(0)).expect(row);
+    assert_eq!(row, "1970-01-02T00:00:00.000000Z 1.5");
+    let after = Schema::read(&folder.path().join("test.db")).expect("a database").expect("a file");
+    assert_eq!(remedies(folder.path(), columns, &after), Vec::<String>::new());
 }
