@@ -24,6 +24,7 @@ mod model;
 mod numbers;
 mod pipelining;
 mod posts;
+mod quoting;
 mod readme;
 mod refusals;
 mod returning;
