@@ -97,7 +97,7 @@ impl<D: Driver> Core<'_, D> {
 }
 
 impl<S> Server<S> {
-    /// A server without connections; `routes` counts [`UNMATCHED`] too, `places` bounds the connections of all shards
+    /// A server without connections; `routes` counts [`UNMATCHED`](crate::UNMATCHED) too, `places` bounds the connections of all shards
     /// together: beyond, a newcomer gets 503.
     pub fn new(bounds: Bounds, places: Arc<Places>, routes: usize, service: S) -> Server<S> {
         Server {
