@@ -16,8 +16,8 @@ fn the_built_in_file() {
   "email" TEXT NOT NULL UNIQUE CONSTRAINT "email" CHECK (length("email") <= 255),
   "age" INTEGER CONSTRAINT "age" CHECK ("age" BETWEEN -2147483648 AND 2147483647 AND "age" >= 0 AND "age" <= 150),
   "status" TEXT DEFAULT 'active' CONSTRAINT "status" CHECK ("status" IN ('active', 'blocked')),
-  "created_at" TEXT NOT NULL DEFAULT ({now}) CONSTRAINT "created_at" CHECK ("created_at" GLOB '????-??-??T??:??:??.[0-9][0-9][0-9][0-9][0-9][0-9]Z' AND date("created_at") IS substr("created_at", 1, 10)),
-  "updated_at" TEXT NOT NULL DEFAULT ({now}) CONSTRAINT "updated_at" CHECK ("updated_at" GLOB '????-??-??T??:??:??.[0-9][0-9][0-9][0-9][0-9][0-9]Z' AND date("updated_at") IS substr("updated_at", 1, 10))
+  "created_at" TEXT NOT NULL DEFAULT ({now}) CONSTRAINT "created_at" CHECK ("created_at" GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9][0-9][0-9][0-9]Z' AND substr("created_at", 12, 2) < '24' AND date(substr("created_at", 1, 10)) IS substr("created_at", 1, 10) AND substr("created_at", 1, 10) >= '0001'),
+  "updated_at" TEXT NOT NULL DEFAULT ({now}) CONSTRAINT "updated_at" CHECK ("updated_at" GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9][0-9][0-9][0-9]Z' AND substr("updated_at", 12, 2) < '24' AND date(substr("updated_at", 1, 10)) IS substr("updated_at", 1, 10) AND substr("updated_at", 1, 10) >= '0001')
 ) STRICT"#
         ),
         r#"CREATE INDEX IF NOT EXISTS "users_created_at_idx" ON "users" ("created_at")"#.to_owned(),

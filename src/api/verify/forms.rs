@@ -42,12 +42,12 @@ pub(super) fn advise(findings: &mut Findings<'_>, live: &Schema, inspector: &Ins
 fn remedy(table: &Table, column: &Column, live: &LiveTable, form: &str) -> String {
     let (of, name) = (quote(&table.sql_name), quote(&column.name));
     let shown = format!("SELECT * FROM {of} WHERE NOT ({form}) shows them");
-    let Some(value) = in_form(column) else { return format!("{shown}; mend each by hand") };
+    let Some((value, certain)) = in_form(column) else { return format!("{shown}; mend each by hand") };
     let of_file = drop_on_write(table, live);
     let (dropped, made_again) = put_aside(table, column, live);
-    let update = format!("UPDATE {of} SET {name} = {value} WHERE NOT ({form}) AND {value} IS NOT NULL");
+    let update = format!("UPDATE {of} SET {name} = {value} WHERE {certain}");
     let then = if of_file.is_empty() { "" } else { ", then `ringmill migrate`" };
-    let mended = format!("{shown}; those that SQLite can read are mended");
+    let mended = format!("{shown}; those in the spelling of CURRENT_TIMESTAMP are mended");
     if of_file.is_empty() && dropped.is_empty() {
         return format!("{mended} by {update}");
     }
