@@ -14,7 +14,7 @@ fn tables_that_are_otherwise_in_the_database() {
         &[THINGS_TABLE],
         &[
             "ringmill.toml:7: tables.things.columns.size: the table things of the database has no column size; `ringmill migrate` adds it: ALTER TABLE \"things\" ADD COLUMN \"size\" INTEGER DEFAULT 1 CONSTRAINT \"size\" CHECK (\"size\" BETWEEN -2147483648 AND 2147483647); CREATE UNIQUE INDEX \"things_size_idx\" ON \"things\" (\"size\")",
-            "ringmill.toml:8: tables.things.columns.changed: the table things of the database has no column changed; `ringmill migrate` adds it: ALTER TABLE \"things\" ADD COLUMN \"changed\" TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')) CONSTRAINT \"changed\" CHECK (\"changed\" GLOB '????-??-??T??:??:??.[0-9][0-9][0-9][0-9][0-9][0-9]Z' AND date(\"changed\") IS substr(\"changed\", 1, 10))",
+            "ringmill.toml:8: tables.things.columns.changed: the table things of the database has no column changed; `ringmill migrate` adds it: ALTER TABLE \"things\" ADD COLUMN \"changed\" TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')) CONSTRAINT \"changed\" CHECK (\"changed\" GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9][0-9][0-9][0-9]Z' AND substr(\"changed\", 12, 2) < '24' AND date(substr(\"changed\", 1, 10)) IS substr(\"changed\", 1, 10) AND substr(\"changed\", 1, 10) >= '0001')",
             "ringmill.toml:8: tables.things.columns.changed: the database has no trigger things_changed_on_write, which sets changed on write; `ringmill migrate` adds it: CREATE TRIGGER \"things_changed_on_write\" AFTER UPDATE ON \"things\" FOR EACH ROW WHEN NEW.\"changed\" IS OLD.\"changed\" AND NEW.\"changed\" IS NOT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now') BEGIN UPDATE \"things\" SET \"changed\" = strftime('%Y-%m-%dT%H:%M:%f000Z', 'now') WHERE \"id\" = NEW.\"id\"; END",
         ],
     );
@@ -75,7 +75,7 @@ fn a_column_that_cannot_be_added_is_one_fault() {
         &file("type = \"timestamp\", generated = \"on_write\""),
         &statements,
         &[&format!(
-            "{fault} SQLite adds no column with a computed default to a table with rows: remove `generated`, or run ALTER TABLE \"things\" ADD COLUMN \"extra\" TEXT CONSTRAINT \"extra\" CHECK (\"extra\" GLOB '????-??-??T??:??:??.[0-9][0-9][0-9][0-9][0-9][0-9]Z' AND date(\"extra\") IS substr(\"extra\", 1, 10)); UPDATE \"things\" SET \"extra\" = ({now})"
+            "{fault} SQLite adds no column with a computed default to a table with rows: remove `generated`, or run ALTER TABLE \"things\" ADD COLUMN \"extra\" TEXT CONSTRAINT \"extra\" CHECK (\"extra\" GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9][0-9][0-9][0-9]Z' AND substr(\"extra\", 12, 2) < '24' AND date(substr(\"extra\", 1, 10)) IS substr(\"extra\", 1, 10) AND substr(\"extra\", 1, 10) >= '0001'); UPDATE \"things\" SET \"extra\" = ({now})"
         )],
     );
 }

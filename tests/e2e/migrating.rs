@@ -130,7 +130,7 @@ fn what_cannot_be_added_is_told_and_nothing_is_done() {
             no_column("need")
         ),
         format!(
-            "ringmill.toml:10: {}SQLite adds no column with a computed default to a table with rows: remove `generated`, or run ALTER TABLE \"items\" ADD COLUMN \"made\" TEXT CONSTRAINT \"made\" CHECK (\"made\" GLOB '????-??-??T??:??:??.[0-9][0-9][0-9][0-9][0-9][0-9]Z' AND date(\"made\") IS substr(\"made\", 1, 10)); UPDATE \"items\" SET \"made\" = (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))",
+            "ringmill.toml:10: {}SQLite adds no column with a computed default to a table with rows: remove `generated`, or run ALTER TABLE \"items\" ADD COLUMN \"made\" TEXT CONSTRAINT \"made\" CHECK (\"made\" GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9][0-9][0-9][0-9]Z' AND substr(\"made\", 12, 2) < '24' AND date(substr(\"made\", 1, 10)) IS substr(\"made\", 1, 10) AND substr(\"made\", 1, 10) >= '0001'); UPDATE \"items\" SET \"made\" = (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))",
             no_column("made")
         ),
         format!(
