@@ -139,7 +139,7 @@ pub fn run(product: &Product, settings: &Settings) -> Outcome {
     };
     // Small bounds in some runs: who is never reached is never tried.
     let under_way_max = match random.is(0.5) {
-        true => [(); LANES].map(|()| random.magnitude(1, 64) as usize),
+        true => [(); LANES].map(|()| if random.is(0.3) { 1 } else { random.magnitude(1, 64) as usize }),
         false => STORE_UNDER_WAY_MAX,
     };
     let (requests_max, posts_max) = match random.is(0.5) {
@@ -394,6 +394,9 @@ impl World {
         }
         if !census.server.is_balanced {
             return Err(("unbalanced", format!("shard {index} counts wrong: {census:?}")));
+        }
+        if census.server.has_idle_room {
+            return Err(("idle-room", format!("shard {index} lets requests wait for room that is there")));
         }
         // A shed is due in the turn in which its time has come.
         let now_ns = self.kernel.borrow().now_ns;

@@ -76,6 +76,11 @@ impl Queues {
         self.lanes.iter().filter_map(VecDeque::front).map(|waiting| waiting.since_ns).min()
     }
 
+    /// Whether somebody waits in a lane that has room.
+    pub(crate) fn has_idle_room(&self, has_room: impl Fn(Lane) -> bool) -> bool {
+        self.lanes.iter().enumerate().any(|(lane, queue)| !queue.is_empty() && has_room(lane))
+    }
+
     /// For one call: a turn is for one request.
     pub(crate) fn ahead(&mut self) -> Ahead<'_> {
         let turn = std::mem::replace(&mut self.turn, Turn::Usual);
@@ -122,7 +127,8 @@ impl Connections {
         }
     }
 
-    /// Begins what waits, as far as there is room.
+    /// Begins what waits, as far as there is room. Each lane is gone through once: of whoever was answered without taking the
+    /// room, the next request may stand at the end of the lane by then, so what is left has its turn in the next turn.
     pub(crate) fn admit<D: Driver, S: Service<D>>(&mut self, reactor: &mut Reactor<D>, service: &mut S) {
         if self.queues.count == 0 {
             return;
@@ -143,6 +149,10 @@ impl Connections {
             && let Some(timer) = self.queues.timer.take()
         {
             reactor.cancel_timer(timer);
+        }
+        if self.queues.has_idle_room(|lane| service.has_room(lane)) {
+            // Brings this function back: tasks that ran are followed by it.
+            reactor.tasks.spawn(async {});
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a shard's connections hold at a moment, for whoever watches that it is given back.
 
 use crate::server::Server;
+use crate::service::Service;
 use ringmill_reactor::{Driver, Reactor};
 
 /// What the connections of a shard hold.
@@ -24,6 +25,8 @@ pub struct Census {
     pub queued: usize,
     /// Since when the first of them does, monotonic nanoseconds.
     pub queued_since_ns: Option<u64>,
+    /// Somebody waits for room that is there, and no task is ready, after which it would be given.
+    pub has_idle_room: bool,
     /// The most bytes of output that one has unsent.
     pub unsent_most: usize,
     /// Connections that no timer looks after: there are none.
@@ -34,7 +37,10 @@ pub struct Census {
 
 impl<S> Server<S> {
     /// What its connections hold at this moment.
-    pub fn census<D: Driver>(&self, reactor: &Reactor<D>) -> Census {
+    pub fn census<D: Driver>(&self, reactor: &Reactor<D>) -> Census
+    where
+        S: Service<D>,
+    {
         let connections = &self.connections;
         let each = connections.table.iter().map(|(_, connection)| connection);
         Census {
@@ -47,6 +53,8 @@ impl<S> Server<S> {
             input_bytes: connections.input_bytes.get(),
             queued: connections.queues.count(),
             queued_since_ns: connections.queues.since_ns(),
+            has_idle_room: connections.queues.has_idle_room(|lane| self.service.has_room(lane))
+                && !reactor.tasks.is_ready(),
             unsent_most: reactor.unsent_most(),
             untimed: each.clone().filter(|each| each.timer.is_none()).count(),
             is_balanced: connections.input_bytes.get() == each.clone().map(|each| each.input.len()).sum()

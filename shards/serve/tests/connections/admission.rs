@@ -212,3 +212,20 @@ fn what_waits_when_draining_begins_is_answered() {
     assert!(String::from_utf8_lossy(&text).contains("\r\nConnection: close\r\n"));
     assert!(a.is_ended() && b.is_ended());
 }
+
+#[test]
+fn who_is_answered_without_taking_the_room_leaves_it_to_others() {
+    let mut bench = with_room(1);
+    let [a, b, c] = [(); 3].map(|()| bench.connect());
+    a.write(&get("/room0a"));
+    bench.settle();
+    for (peer, name) in [(&b, "b"), (&c, "c")] {
+        peer.write(&[get(&format!("/room0once{name}")), get(&format!("/room0{name}"))].concat());
+        bench.settle();
+    }
+    assert_eq!(answer_all(&mut bench), ["a", "onceb", "oncec", "b", "c"]);
+    for peer in [a, b, c] {
+        peer.end();
+    }
+    bench.assert_clean();
+}
