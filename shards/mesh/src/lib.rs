@@ -6,9 +6,12 @@
 //! these and for as many answers, so an answer always has room and draining never waits. A *post* is not answered; it
 //! takes only room that is left over.
 //!
+//! Beside the rings cores share the [`Board`], which says what was written when.
+//!
 //! A sleeper publishes *asleep*, fences, looks for messages once more, and only then waits; a sender pushes, fences, and
 //! wakes the target only if it swapped its *asleep* away. loom explores that in `loom_tests`.
 
+mod board;
 #[cfg(not(loom))]
 mod guest;
 mod mailbox;
@@ -19,6 +22,7 @@ mod places;
 mod ring;
 mod sync;
 
+pub use board::{Board, PLACES, Place};
 #[cfg(not(loom))]
 pub use guest::{Guest, Waker};
 #[cfg(not(loom))]

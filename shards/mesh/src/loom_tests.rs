@@ -4,9 +4,11 @@
 
 #![allow(unsafe_code)]
 
+use crate::board::Board;
 use crate::mailbox::Mailbox;
 use crate::ring::Ring;
 use loom::sync::Arc;
+use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 
 #[test]
@@ -91,4 +93,59 @@ fn one_sender_wakes_a_sleeper() {
 #[test]
 fn two_senders_wake_a_sleeper() {
     every_message_wakes(2);
+}
+
+/// A database of one word, which many write and read as if through messages: every step of it is ordered for those who see it.
+struct Database(AtomicU64);
+
+impl Database {
+    fn read(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Commits, and says what the value is then.
+    fn write(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::AcqRel) + 1
+    }
+}
+
+/// One or two write; somebody has filled before, fills meanwhile, and uses what he has as long as the board lets him.
+fn a_copy_is_never_older_than_an_answer(writers: usize) {
+    loom::model(move || {
+        let board = Arc::new(Board::with_places(2));
+        let database = Arc::new(Database(AtomicU64::new(0)));
+        let answered = Arc::new(AtomicU64::new(0));
+        let writing: Vec<_> = (0..writers)
+            .map(|_| {
+                let (board, database, answered) = (board.clone(), database.clone(), answered.clone());
+                thread::spawn(move || {
+                    let value = database.write();
+                    board.raise(&[1]);
+                    answered.fetch_max(value, Ordering::AcqRel);
+                })
+            })
+            .collect();
+        for _ in 0..2 {
+            let (filled_at, copy) = (board.now(), database.read());
+            let least = answered.load(Ordering::Acquire);
+            if filled_at >= board.floor(&[1]) {
+                assert!(copy >= least, "{copy}, filled at {filled_at}, after {least} was answered");
+            }
+        }
+        writing.into_iter().for_each(|thread| thread.join().unwrap());
+        // At rest: what is filled now is used and is the newest.
+        let (filled_at, copy) = (board.now(), database.read());
+        assert!(filled_at >= board.floor(&[1]));
+        assert_eq!(copy, writers as u64);
+    });
+}
+
+#[test]
+fn a_copy_is_never_older_than_the_answer_of_a_write() {
+    a_copy_is_never_older_than_an_answer(1);
+}
+
+#[test]
+fn a_copy_is_never_older_than_the_answers_of_two_writes() {
+    a_copy_is_never_older_than_an_answer(2);
 }
