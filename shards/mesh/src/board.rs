@@ -12,12 +12,12 @@
 use crate::sync::{AtomicU64, Ordering};
 use crossbeam_utils::CachePadded;
 
-/// Places on the board. What was written is known by its place, so two rows in one place are stale together: that costs a fill
+/// Slots of the board. What was written is known by its slot, so two rows in one slot are stale together: that costs a fill
 /// and is never wrong.
-pub const PLACES: usize = 65_536;
+pub const SLOTS: usize = 65_536;
 
-/// The number of a place.
-pub type Place = u16;
+/// The number of a slot.
+pub type Slot = u16;
 
 /// See the module.
 #[derive(Debug)]
@@ -37,16 +37,16 @@ impl Default for Board {
 impl Board {
     /// A board on which nothing is marked.
     pub fn new() -> Board {
-        Board::with_places(PLACES)
+        Board::with_slots(SLOTS)
     }
 
-    /// The same with fewer places: `places` is a power of two.
-    pub(crate) fn with_places(places: usize) -> Board {
-        assert!(places.is_power_of_two(), "a place's number is cut to size");
+    /// The same with fewer slots: `slots` is a power of two.
+    pub(crate) fn with_slots(slots: usize) -> Board {
+        assert!(slots.is_power_of_two(), "a slot's number is cut to size");
         Board {
             counter: CachePadded::new(AtomicU64::new(0)),
             whole: CachePadded::new(AtomicU64::new(0)),
-            marks: (0..places).map(|_| AtomicU64::new(0)).collect(),
+            marks: (0..slots).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
@@ -55,19 +55,19 @@ impl Board {
         self.counter.load(Ordering::Acquire)
     }
 
-    /// The highest mark of these places: what was filled earlier is older than an acknowledged write.
+    /// The highest mark of these slots: what was filled earlier is older than an acknowledged write.
     #[inline]
-    pub fn floor(&self, places: &[Place]) -> u64 {
+    pub fn floor(&self, slots: &[Slot]) -> u64 {
         let whole = self.whole.load(Ordering::Acquire);
-        places.iter().fold(whole, |floor, place| floor.max(self.mark(*place).load(Ordering::Acquire)))
+        slots.iter().fold(whole, |floor, slot| floor.max(self.mark(*slot).load(Ordering::Acquire)))
     }
 
     /// Marks what a write changed, which is committed and not yet answered.
-    pub fn raise(&self, places: &[Place]) {
+    pub fn raise(&self, slots: &[Slot]) {
         let version = self.counter.fetch_add(1, Ordering::AcqRel) + 1;
-        for place in places {
+        for slot in slots {
             // Raised, not set: another write may have taken a later number and been faster.
-            self.mark(*place).fetch_max(version, Ordering::AcqRel);
+            self.mark(*slot).fetch_max(version, Ordering::AcqRel);
         }
     }
 
@@ -78,8 +78,8 @@ impl Board {
     }
 
     #[inline]
-    fn mark(&self, place: Place) -> &AtomicU64 {
-        &self.marks[usize::from(place) & (self.marks.len() - 1)]
+    fn mark(&self, slot: Slot) -> &AtomicU64 {
+        &self.marks[usize::from(slot) & (self.marks.len() - 1)]
     }
 
     /// Bytes of memory.
@@ -94,7 +94,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
-    fn a_write_marks_its_places_and_no_others() {
+    fn a_write_marks_its_slots_and_no_others() {
         let board = Board::new();
         let before = board.now();
         board.raise(&[7, 9]);

@@ -22,7 +22,7 @@ mod places;
 mod ring;
 mod sync;
 
-pub use board::{Board, PLACES, Place};
+pub use board::{Board, SLOTS, Slot};
 #[cfg(not(loom))]
 pub use guest::{Guest, Waker};
 #[cfg(not(loom))]

@@ -112,7 +112,7 @@ impl Database {
 /// One or two write; somebody has filled before, fills meanwhile, and uses what he has as long as the board lets him.
 fn a_copy_is_never_older_than_an_answer(writers: usize) {
     loom::model(move || {
-        let board = Arc::new(Board::with_places(2));
+        let board = Arc::new(Board::with_slots(2));
         let database = Arc::new(Database(AtomicU64::new(0)));
         let answered = Arc::new(AtomicU64::new(0));
         let writing: Vec<_> = (0..writers)
