@@ -65,7 +65,7 @@ fn column(name: &str, at: &At<'_>) -> Column {
     if column.read_only && column.rules.required && section.get("default").is_none() {
         at.fault(
             "is required and read_only, so that no row could ever be created",
-            "give it a default, or drop one of the two",
+            "give it a default, or drop one of the two; if the database computes it, drop `required`",
         );
     }
     column
@@ -73,7 +73,16 @@ fn column(name: &str, at: &At<'_>) -> Column {
 
 fn generated(section: &Section<'_>, column: &Column) -> Option<Generated> {
     let at = section.get("generated")?;
-    let (generated, fits): (_, &[Type]) = match section.choice("generated") {
+    if let Some(meant) = at.as_text().and_then(another_name).filter(|_| at.node.secrecy == Secrecy::Plain) {
+        at.wrong("is none of the values", format!("did you mean \"{meant}\"?"));
+        return Some(Generated::OnCreate);
+    }
+    let choice = section.choice("generated");
+    // What it was meant to be is not known, and so not what fits it.
+    if at.as_text() != Some(choice) {
+        return Some(Generated::OnCreate);
+    }
+    let (generated, fits): (_, &[Type]) = match choice {
         "identity" => (Generated::Identity, &[Type::SmallInt, Type::Integer, Type::BigInt]),
         "uuid" => (Generated::Uuid, &[Type::Uuid, Type::Text]),
         "on_write" => (Generated::OnWrite, &[Type::Timestamp]),
@@ -95,10 +104,21 @@ fn generated(section: &Section<'_>, column: &Column) -> Option<Generated> {
     Some(generated)
 }
 
-/// Of a column that a text names.
+/// What other programs call it.
+fn another_name(text: &str) -> Option<&'static str> {
+    Some(match text.to_ascii_lowercase().as_str() {
+        "now" | "now()" | "created" | "on_insert" => "on_create",
+        "updated" | "on_update" => "on_write",
+        "auto" | "autoincrement" | "auto_increment" | "serial" => "identity",
+        "uuid4" | "uuidv4" | "random" => "uuid",
+        _ => return None,
+    })
+}
+
+/// Of a column that a text names. A table without columns has its fault already.
 pub(super) fn index_of(at: &At<'_>, name: &str, columns: &[Column]) -> Option<ColumnIndex> {
     let found = columns.iter().position(|column| column.name == name);
-    if found.is_none() {
+    if found.is_none() && !columns.is_empty() {
         let remedy = match at.node.secrecy {
             Secrecy::Plain => did_you_mean(name, columns.iter().map(|c| c.name.as_str()), "column"),
             Secrecy::Secret => "name one of the columns".into(),
@@ -110,7 +130,10 @@ pub(super) fn index_of(at: &At<'_>, name: &str, columns: &[Column]) -> Option<Co
 
 /// Of the table and column that `"table.column"` names.
 pub(super) fn locate(at: &At<'_>, tables: &[Table]) -> Option<(usize, ColumnIndex)> {
-    let text = at.text()?;
+    let Some(text) = at.as_text() else {
+        at.wrong("names no column", "write \"table.column\", such as \"users.id\"");
+        return None;
+    };
     let plain = at.node.secrecy == Secrecy::Plain;
     let Some((table, column)) = text.split_once('.') else {
         let near = nearest(text, tables.iter().map(|table| table.name.as_str()));
@@ -130,6 +153,9 @@ pub(super) fn locate(at: &At<'_>, tables: &[Table]) -> Option<(usize, ColumnInde
         return None;
     };
     let columns = &tables[index].columns;
+    if columns.is_empty() {
+        return None;
+    }
     let Some(column) = columns.iter().position(|known| known.name == column) else {
         let names = columns.iter().map(|column| column.name.as_str());
         let remedy =
@@ -139,6 +165,10 @@ pub(super) fn locate(at: &At<'_>, tables: &[Table]) -> Option<(usize, ColumnInde
     };
     Some((index, column))
 }
+
+/// What to do where a key of several columns would be referred to.
+const ONE_COLUMN: &str =
+    "refer to one unique column, or leave `references` out and check it in the SQL of an endpoint";
 
 /// Resolves `references` of every column, once all tables are known.
 pub(super) fn resolve_references(named: &[At<'_>], tables: &mut [Table]) {
@@ -170,6 +200,10 @@ fn reference(
         }
         return None;
     };
+    if let Value::List(_) = references.node.value {
+        references.fault("a reference of several columns is not in this version", ONE_COLUMN);
+        return None;
+    }
     let (table, target) = locate(&references, tables)?;
     let other = &tables[table];
     let (kind, other_kind) = (column.rules.kind, other.columns[target].rules.kind);
@@ -179,7 +213,12 @@ fn reference(
             .wrong(&format!("is {}, this column {}", a(other_kind), a(kind)), "give both the same type");
     }
     if other.key != [target] && !other.columns[target].unique {
-        references.wrong("may name several rows", "refer to the key, or to a unique column");
+        let remedy = if other.key.len() > 1 {
+            format!("its key has several columns, and a reference is to one: {ONE_COLUMN}")
+        } else {
+            "refer to the key, or to a unique column".into()
+        };
+        references.wrong("may name several rows", remedy);
     }
     let on_delete = match on_delete_at.as_ref().and_then(At::as_text) {
         Some("restrict") => OnDelete::Restrict,

@@ -56,7 +56,7 @@ fn endpoint(
     let path = path.unwrap_or(Path { text: String::new(), parameters: Vec::new() });
     let methods = methods(&section);
     if let Some(at) = section.get("access") {
-        refuse_other_access(&at);
+        refuse_other_access(&at, "write access = \"public\"");
     }
     let kind = kind(&section, &path, tables);
     let cache = cache_rule(&section, cache);
@@ -117,8 +117,11 @@ fn kind(section: &Section<'_>, path: &Path, tables: &[Table]) -> EndpointKind {
     let kind = match given.as_slice() {
         [kind] => *kind,
         [] => {
-            if section.at.node.is_table() {
-                section.at.fault("answers with nothing", "write one of sql, sql_file, json, echo");
+            if section.at.node.is_table() && !KINDS.iter().any(|name| section.is_misspelt(name)) {
+                section.at.fault(
+                    "has nothing to answer with",
+                    "write sql = \"SELECT …\", sql_file = \"NAME.sql\", json = { … } or echo = true",
+                );
             }
             return EndpointKind::Echo;
         }
@@ -190,10 +193,10 @@ fn sql_endpoint(
     tables: &[Table],
 ) -> EndpointKind {
     let parameters = parameters(section, path, tables);
-    let sql = statement.unwrap_or_default();
-    if !sql.is_empty() || at.as_text().is_some_and(str::is_empty) {
-        check_statement(at, origin.as_ref(), &sql, &parameters);
+    if let Some(sql) = &statement {
+        check_statement(at, origin.as_ref(), sql, &parameters);
     }
+    let sql = statement.unwrap_or_default();
     let file = origin.map(|origin| SqlFile { name: origin.name.clone(), line: sql::first_line(&sql) });
     let shape = match section.choice("shape") {
         "row" => Shape::Row,

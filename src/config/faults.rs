@@ -41,13 +41,22 @@ impl fmt::Display for Fault {
     }
 }
 
-/// With a space for each line break and the white space around it.
+/// With a space for each line break and the white space around it, and other control characters escaped: names of a database may hold
+/// what a terminal would obey.
 pub fn on_one_line(text: &str) -> Cow<'_, str> {
-    if !text.contains(['\n', '\r']) {
+    if !text.contains(char::is_control) {
         return Cow::Borrowed(text);
     }
     let lines = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
-    Cow::Owned(lines.collect::<Vec<_>>().join(" "))
+    let mut line = String::with_capacity(text.len());
+    for letter in lines.collect::<Vec<_>>().join(" ").chars() {
+        match letter {
+            '\t' => line.push(letter),
+            _ if letter.is_control() => line.extend(letter.escape_unicode()),
+            _ => line.push(letter),
+        }
+    }
+    Cow::Owned(line)
 }
 
 impl std::error::Error for Fault {}
@@ -178,6 +187,11 @@ mod tests {
             assert_eq!(edit_distance(left, right), distance, "{left} {right}");
             assert_eq!(edit_distance(right, left), distance, "{right} {left}");
         }
+    }
+
+    #[test]
+    fn one_line() {
+        assert_eq!(on_one_line("a \n\r\n b\tc\u{1b}[31m\u{7f}"), "a b\tc\\u{1b}[31m\\u{7f}");
     }
 
     #[test]

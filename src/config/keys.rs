@@ -416,7 +416,12 @@ pub static COLUMN: &[Key] = &[
         Described("none"),
         "callers leave it out: the next number, a random UUID, the time of creation or of the last write",
     ),
-    key("references", Text, Described("none"), "\"table.column\", a key or unique, that must hold the value"),
+    key(
+        "references",
+        Text,
+        Described("none"),
+        "\"table.column\", a key or unique, that must hold the value; references of several columns are not in this version",
+    ),
     key(
         "on_delete",
         Choice(&["no_action", "restrict", "cascade", "set_null"]),
@@ -478,7 +483,9 @@ pub static ENDPOINT: &[Key] = &[
             "params",
             OtherOrSection("a table by name: \"table.column\", or a table of rules", PARAMETER),
             Described("none"),
-            "parameters, with the rules of that column or their own; those of the path are text if they are left out",
+            "parameters, with the rules of that column or their own; one of a column is required unless that has a default, \
+             also where it may be null (else write it out, with `required = false`); those of the path are text if they are \
+             left out",
         ),
     ),
     key(

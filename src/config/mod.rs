@@ -121,6 +121,14 @@ pub fn examine(inputs: &Inputs) -> Examined {
     let tables = tables::plan(&root, &rate_limits, &services.cache);
     let mut endpoints = endpoints::plan(&root, &rate_limits, &tables, &services.cache);
     paths::refuse_conflicts(&root, &services.server, &tables, &endpoints);
+    if tables.is_empty() && endpoints.is_empty() {
+        faults.note(
+            root.at.place(),
+            "",
+            "declares no table and no endpoint",
+            "write [tables.NAME] or [endpoints.NAME]; `ringmill init` writes a file to start from",
+        );
+    }
     let notes = faults.notes();
     let faults = faults.sorted();
     if faults.iter().any(|fault| !leaves_tables_certain(&fault.key)) {

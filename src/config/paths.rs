@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::plan::{Endpoint, Server, Table};
 use super::section::{At, Section};
-use super::tree::Place;
+use super::tree::{Place, Secrecy};
 use super::values;
 
 const PATH_REMEDY: &str = "write it as in /api/user/{id}: a slash first, a parameter alone between slashes";
@@ -21,6 +21,14 @@ pub(super) struct Path {
 /// A path that may hold parameters.
 pub(super) fn path(at: &At<'_>) -> Option<Path> {
     let text = at.text()?;
+    if let Some(meant) = braced(text) {
+        let remedy = match at.node.secrecy {
+            Secrecy::Plain => format!("write \"{meant}\""),
+            Secrecy::Secret => PATH_REMEDY.into(),
+        };
+        at.wrong("has a parameter in another form", remedy);
+        return None;
+    }
     match parse(text) {
         Ok(path) => Some(path),
         Err(message) => {
@@ -38,6 +46,19 @@ pub(super) fn fixed(at: &At<'_>) -> Option<String> {
     }
     at.wrong("has a parameter", "write a path without {…}");
     None
+}
+
+/// The path with its parameters in braces if some stand in the form of another router: `:id`, `<id>`.
+fn braced(text: &str) -> Option<String> {
+    let braced = text.split('/').map(|segment| {
+        let other = segment.strip_prefix(':').or_else(|| segment.strip_prefix('<')?.strip_suffix('>'));
+        match other.map(|name| name.rsplit(':').next().unwrap_or(name)) {
+            Some(name) if values::is_identifier(name) => format!("{{{name}}}"),
+            _ => segment.to_owned(),
+        }
+    });
+    let braced = braced.collect::<Vec<_>>().join("/");
+    (braced != text).then_some(braced)
 }
 
 fn parse(text: &str) -> Result<Path, &'static str> {
@@ -202,6 +223,20 @@ mod tests {
             ("/{a}/{a}", "has a parameter twice"),
         ] {
             assert_eq!(parse(text).unwrap_err(), message, "{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_other_routers() {
+        for (text, expected) in [
+            ("/x/:id", Some("/x/{id}")),
+            ("/x/:id/y/<name>/{z}", Some("/x/{id}/y/{name}/{z}")),
+            ("/x/<int:id>", Some("/x/{id}")),
+            ("/x/{id}", None),
+            ("/x/1:2/:/<>/:1", None),
+            ("/x/book:publish", None),
+        ] {
+            assert_eq!(braced(text).as_deref(), expected, "{text}");
         }
     }
 }

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::bounded::{self, TEXT_BYTES_MAX, Unread};
 use super::expand::{expand, refuse, refuse_told};
-use super::faults::Faults;
+use super::faults::{Faults, did_you_mean};
 use super::plan::Source;
 use super::tree::{Copier, Entry, Node, Origin, Place, Stem, Value, join};
 use super::variables::{self, Environment};
@@ -50,6 +50,7 @@ pub(super) fn read(inputs: &Inputs<'_>, faults: &Faults) -> Option<Raw> {
         lay_over(&mut root, layer, faults);
     }
     environment.tell_unknown(&outside(inputs, "environment", RANK_ENVIRONMENT), &root, faults);
+    refuse_fragments(&mut root, faults);
     refuse_told(&mut root, "", keys::ROOT, faults);
     add_defaults(&mut root, keys::ROOT);
     Some(Raw { root, source })
@@ -89,6 +90,11 @@ fn choose(inputs: &Inputs<'_>, faults: &Faults) -> Option<(Source, Rc<Origin>, O
 
 fn parse(origin: &Rc<Origin>, text: &str, faults: &Faults) -> Option<Node> {
     let copier = Copier::of_file(origin.clone(), text);
+    if let Some(at) = text.find('\0') {
+        let remedy = "remove it; a file that is full of them is UTF-16: save it as UTF-8";
+        faults.add(&copier.place(at), "", "no TOML: holds a NUL byte (U+0000)", remedy);
+        return None;
+    }
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
         return Some(Node::new(copier.table(table.get_ref()), copier.place(0)));
@@ -250,6 +256,57 @@ fn lay_over(root: &mut Node, layer: Layer, faults: &Faults) {
     }
     let node = layer.node;
     *child(at, last, || node.clone()) = node.clone();
+}
+
+/// Of tables, limits and endpoints that only flags and variables name, what each must say; without it a name is misspelt.
+const ESSENTIALS: [(&str, &str, &str); 3] = [
+    ("tables", "columns", "table"),
+    ("rate_limits", "rate", "rate limit"),
+    ("endpoints", "path", "endpoint"),
+];
+
+/// Takes out what flags and variables set of a table, column, limit or endpoint that the file does not have.
+fn refuse_fragments(root: &mut Node, faults: &Faults) {
+    for (section, essential, what) in ESSENTIALS {
+        let Some(node) = get_mut(root, section) else { continue };
+        refuse_fragments_in(node, section, essential, what, faults);
+        if section == "tables"
+            && let Value::Table(tables) = &mut node.value
+        {
+            for table in tables {
+                let key = join(&join(section, &table.name), "columns");
+                if let Some(columns) = get_mut(&mut table.node, "columns") {
+                    refuse_fragments_in(columns, &key, "type", "column", faults);
+                }
+            }
+        }
+    }
+}
+
+fn refuse_fragments_in(node: &mut Node, key: &str, essential: &str, what: &str, faults: &Faults) {
+    let Value::Table(entries) = &mut node.value else { return };
+    let is_fragment = |entry: &Entry| {
+        entry.place.origin.rank >= RANK_ENVIRONMENT
+            && entry.node.is_table()
+            && entry.node.get(essential).is_none()
+    };
+    let (fragments, known): (Vec<_>, Vec<_>) = std::mem::take(entries).into_iter().partition(is_fragment);
+    for fragment in fragments {
+        let names = known.iter().map(|entry| entry.name.as_str());
+        let remedy = did_you_mean(&fragment.name, names, what);
+        faults.add(
+            &fragment.place,
+            join(key, &fragment.name),
+            format!("is no {what} of the file, and has no `{essential}` to be a new one"),
+            remedy,
+        );
+    }
+    *entries = known;
+}
+
+fn get_mut<'a>(node: &'a mut Node, name: &str) -> Option<&'a mut Node> {
+    let Value::Table(entries) = &mut node.value else { return None };
+    entries.iter_mut().find(|entry| entry.name == name).map(|entry| &mut entry.node)
 }
 
 fn is_short_column(key: &str) -> bool {

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::plan::{Bound, Format, Rules, Type};
 use super::section::{At, Section};
 use super::services::to_usize;
-use super::tree::Value;
+use super::tree::{Secrecy, Value};
 use super::values;
 
 /// All types by name, in the contract's order.
@@ -47,9 +47,45 @@ pub(super) fn kind(at: &At<'_>) -> Option<Type> {
     let text = at.text()?;
     let found = TYPES.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind);
     if found.is_none() {
-        at.choice(&TYPE_NAMES);
+        match meant(text).filter(|_| at.node.secrecy == Secrecy::Plain) {
+            Some(meant) => at.wrong("is none of the types", format!("did you mean {meant}?")),
+            None => {
+                at.choice(&TYPE_NAMES);
+            }
+        }
     }
     found
+}
+
+/// What types of databases and languages are called here, in lower case.
+const OTHER_NAMES: [(&str, &[&str]); 16] = [
+    (
+        "\"text\"",
+        &["string", "str", "varchar", "nvarchar", "char", "character", "character varying", "citext", "clob"],
+    ),
+    ("\"smallint\"", &["int2", "int16", "tinyint", "short"]),
+    ("\"integer\"", &["int", "int4", "int32", "mediumint"]),
+    ("\"bigint\"", &["int8", "int64", "long"]),
+    ("\"integer\" with generated = \"identity\"", &["serial", "serial4"]),
+    ("\"bigint\" with generated = \"identity\"", &["bigserial", "serial8"]),
+    ("\"real\"", &["float4", "float32"]),
+    ("\"double\"", &["float", "float8", "float64", "double precision"]),
+    ("\"numeric\"", &["decimal", "dec", "money", "number"]),
+    ("\"boolean\"", &["bool", "bit"]),
+    ("\"timestamp\"", &["datetime", "timestamptz", "timestamp with time zone"]),
+    ("\"uuid\"", &["guid"]),
+    ("\"json\"", &["jsonb", "object", "array"]),
+    ("\"bytes\"", &["blob", "bytea", "binary", "varbinary"]),
+    ("\"text\" with format = \"email\"", &["email"]),
+    ("\"text\" with enum = [\"…\"]", &["enum"]),
+];
+
+/// The type that a name of another database stands for: `VARCHAR(255)`.
+fn meant(text: &str) -> Option<String> {
+    let name = text.split('(').next().unwrap_or(text).trim().to_ascii_lowercase();
+    let other = OTHER_NAMES.iter().find(|(_, names)| names.contains(&name.as_str()));
+    let own = || TYPE_NAMES.iter().find(|known| **known == name).map(|known| format!("\"{known}\""));
+    other.map(|(meant, _)| (*meant).to_owned()).or_else(own)
 }
 
 /// With its article, as in "an integer".
@@ -411,5 +447,27 @@ mod tests {
             assert_eq!(name_of(kind), name);
         }
         assert_eq!(TYPE_NAMES[12], "bytes");
+    }
+
+    #[test]
+    fn names_of_other_databases() {
+        for (text, expected) in [
+            ("string", Some("\"text\"")),
+            ("VARCHAR(255)", Some("\"text\"")),
+            ("int", Some("\"integer\"")),
+            ("int4", Some("\"integer\"")),
+            ("int8", Some("\"bigint\"")),
+            ("datetime", Some("\"timestamp\"")),
+            ("decimal(10, 2)", Some("\"numeric\"")),
+            ("numeric(10,2)", Some("\"numeric\"")),
+            ("float", Some("\"double\"")),
+            ("bool", Some("\"boolean\"")),
+            ("serial", Some("\"integer\" with generated = \"identity\"")),
+            ("TEXT", Some("\"text\"")),
+            ("txet", None),
+            ("", None),
+        ] {
+            assert_eq!(meant(text).as_deref(), expected, "{text}");
+        }
     }
 }

@@ -311,10 +311,17 @@ impl<'a> Section<'a> {
     /// Notes that a key is missing if it is.
     pub(super) fn needed(&self, name: &str, remedy: &str) -> Option<At<'a>> {
         let at = self.get(name);
-        if at.is_none() {
+        if at.is_none() && !self.is_misspelt(name) {
             self.at.fault(format!("has no `{name}`"), remedy);
         }
         at
+    }
+
+    /// Whether an unknown key, which has its fault, was probably meant to be this one.
+    pub(super) fn is_misspelt(&self, name: &str) -> bool {
+        let is_known = |entry: &&Entry| self.keys.iter().any(|key| key.name == entry.name);
+        let mut unknown = self.at.node.entries().iter().filter(|entry| !is_known(entry));
+        unknown.any(|entry| nearest(&entry.name, names_of(self.keys)) == Some(name))
     }
 
     /// What a key is called in faults.

@@ -26,7 +26,6 @@ pub(super) struct Services {
 pub(super) fn plan(root: &Section<'_>) -> Services {
     // Read for their faults alone: what they do is done.
     root.integer("format");
-    root.texts("include");
     let server = server(&root.section("server"));
     let database = database(&root.section("database"), &server);
     Services {

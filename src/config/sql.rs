@@ -50,6 +50,10 @@ impl std::fmt::Display for Unsound {
 /// Something is not closed, there is more than one statement or none, or a parameter has another form.
 pub(super) fn parameters(sql: &str) -> Result<Vec<SqlParameter<'_>>, Unsound> {
     let bytes = sql.as_bytes();
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        let remedy = "remove it; a file that is full of them is UTF-16: save it as UTF-8";
+        return Err(Unsound::at(sql, at, "holds a NUL byte (U+0000), where SQLite stops reading", remedy));
+    }
     let mut parameters = Vec::new();
     let mut at = 0;
     let mut has_words = false;
@@ -100,7 +104,7 @@ pub(super) fn parameters(sql: &str) -> Result<Vec<SqlParameter<'_>>, Unsound> {
     }
     if !has_words {
         let message = "the statement is empty".into();
-        return Err(Unsound { line: None, message, remedy: "write a statement" });
+        return Err(Unsound { line: None, message, remedy: "write one, such as SELECT id FROM users" });
     }
     Ok(parameters)
 }
@@ -204,6 +208,7 @@ mod tests {
         check("SELECT /* a", Err("line 1 begins a comment that is not closed"));
         check(" ; -- nothing", Err("the statement is empty"));
         check("", Err("the statement is empty"));
+        check("SELECT\n'\0'", Err("line 2 holds a NUL byte (U+0000), where SQLite stops reading"));
     }
 
     #[test]

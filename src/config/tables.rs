@@ -12,7 +12,7 @@ use super::rules;
 use super::section::{At, Section};
 use super::services::cache_rule;
 use super::templates;
-use super::tree::Value;
+use super::tree::{Secrecy, Value};
 use super::values;
 
 /// One table for each entry, also for those with faults, so that others can refer to them.
@@ -45,7 +45,7 @@ fn table(name: &str, at: &At<'_>, rate_limits: &[RateLimit], cache: &CacheDefaul
     }
     let section = at.section(keys::TABLE);
     let columns = columns::columns(&section);
-    if columns.is_empty() && at.node.is_table() {
+    if columns.is_empty() && at.node.is_table() && !section.is_misspelt("columns") {
         at.fault("has no columns", format!("declare them in [{}]", section.key("columns")));
     }
     let key = key(&section, &columns);
@@ -185,7 +185,7 @@ fn routes(
 fn order(section: &Section<'_>, columns: &[Column], key: &[ColumnIndex]) -> Vec<Order> {
     let mut order: Vec<Order> = Vec::new();
     for (at, text) in section.texts("order") {
-        let (name, direction) = direction(&at, text);
+        let Some((name, direction)) = direction(&at, text) else { continue };
         let Some(column) = index_of(&at, name, columns) else { continue };
         if order.iter().any(|other| other.column == column) {
             at.wrong("stands in the order twice", "remove one of them");
@@ -199,17 +199,39 @@ fn order(section: &Section<'_>, columns: &[Column], key: &[ColumnIndex]) -> Vec<
     order
 }
 
-/// `created_at.desc` → the name and which way.
-pub(super) fn direction<'a>(at: &At<'_>, text: &'a str) -> (&'a str, Direction) {
-    match text.split_once('.') {
-        None => (text, Direction::Ascending),
-        Some((name, "asc")) => (name, Direction::Ascending),
-        Some((name, "desc")) => (name, Direction::Descending),
-        Some((name, _)) => {
-            at.wrong("has a direction that is none", "write \"column\" or \"column.desc\"");
-            (name, Direction::Ascending)
-        }
-    }
+/// `created_at.desc` → the name and which way. `None`: a fault was noted.
+pub(super) fn direction<'a>(at: &At<'_>, text: &'a str) -> Option<(&'a str, Direction)> {
+    let (what, meant) = match text.split_once('.') {
+        Some((name, "asc")) => return Some((name, Direction::Ascending)),
+        Some((name, "desc")) => return Some((name, Direction::Descending)),
+        Some((name, way)) => ("has a direction that is none", in_direction(name, way)),
+        None => match of_another_form(text) {
+            Some((name, way)) => ("says its direction in another form", in_direction(name, way)),
+            None => return Some((text, Direction::Ascending)),
+        },
+    };
+    let remedy = match meant.filter(|_| at.node.secrecy == Secrecy::Plain) {
+        Some(meant) => format!("did you mean \"{meant}\"?"),
+        None => "write \"column\" or \"column.desc\"".into(),
+    };
+    at.wrong(what, remedy);
+    None
+}
+
+/// `-name`, and `name DESC` as SQL has it: the name and which way.
+fn of_another_form(text: &str) -> Option<(&str, &str)> {
+    let sign = text.strip_prefix('-').map(|name| (name, "desc"));
+    let sign = sign.or_else(|| Some((text.strip_prefix('+')?, "asc")));
+    sign.or_else(|| text.split_once([' ', ':']).map(|(name, way)| (name, way.trim())))
+}
+
+fn in_direction(name: &str, way: &str) -> Option<String> {
+    let way = match way.to_ascii_lowercase().as_str() {
+        "desc" | "descending" => ".desc",
+        "asc" | "ascending" => "",
+        _ => return None,
+    };
+    values::is_identifier(name).then(|| format!("{name}{way}"))
 }
 
 fn page(section: &Section<'_>) -> Page {
@@ -234,12 +256,12 @@ fn page(section: &Section<'_>) -> Page {
     Page { default, max, total }
 }
 
-/// Notes what an `access` other than "public" means now.
-pub(super) fn refuse_other_access(at: &At<'_>) {
-    if let Some(text) = at.text()
-        && text != "public"
-    {
-        at.later("access other than \"public\"", "write access = \"public\"");
+/// Notes what an `access` other than "public" means now. `remedy`: how it is written.
+pub(super) fn refuse_other_access(at: &At<'_>, remedy: &str) {
+    match at.as_text() {
+        Some("public") => {}
+        Some(_) => at.later("access other than \"public\"", remedy),
+        None => at.wrong("is no access", remedy),
     }
 }
 
@@ -248,13 +270,18 @@ fn access(section: &Section<'_>, has_list: bool, has_item: bool) -> Operations<b
         Operations { list: has_list, create: has_list, get: has_item, update: has_item, delete: has_item };
     let Some(at) = section.get("access") else { return by_path };
     if !at.node.is_table() {
-        refuse_other_access(&at);
+        let by_name = "write access = \"public\", or by operation, { list = \"public\", get = \"public\" }";
+        let remedy = if at.as_text().is_some() { "write access = \"public\"" } else { by_name };
+        refuse_other_access(&at, remedy);
         return by_path;
     }
     let named = at.section(keys::ACCESS);
     let exists = |operation: &str, has_path: bool, path: &str| {
         let Some(at) = named.get(operation) else { return false };
-        refuse_other_access(&at);
+        refuse_other_access(
+            &at,
+            &format!("write {operation} = \"public\"; an operation that is left out does not exist"),
+        );
         if !has_path && section.get(path).is_none() {
             at.fault(
                 format!("the table has no `{path}`, so there is no {operation}"),

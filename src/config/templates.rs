@@ -84,7 +84,10 @@ fn place(at: &At<'_>, text: &str, scope: Scope<'_>) -> Template {
     if let Template::RowColumn(column) = &place {
         let known = match scope.columns {
             None => values::is_identifier(column),
-            Some(columns) => columns.iter().any(|known| known.name == *column && !known.hidden),
+            // A table without columns has its fault already.
+            Some(columns) => {
+                columns.is_empty() || columns.iter().any(|known| known.name == *column && !known.hidden)
+            }
         };
         if !known {
             at.wrong("names no column that is returned", "name a column that is not hidden");

@@ -98,7 +98,7 @@ fn rules_fit_their_type() {
     check_column(
         "{ type = \"text\", read_only = true, required = true }",
         &[": is required and read_only, so that no \
-         row could ever be created; give it a default, or drop one of the two"],
+         row could ever be created; give it a default, or drop one of the two; if the database computes it, drop `required`"],
     );
 }
 

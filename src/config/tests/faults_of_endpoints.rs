@@ -31,8 +31,18 @@ fn sql_endpoint(lines: &str) -> SqlEndpoint {
 
 #[test]
 fn one_kind() {
-    check_endpoint("", &["5: : answers with nothing; write one of sql, sql_file, json, echo"]);
-    check_endpoint("echo = false", &["5: : answers with nothing; write one of sql, sql_file, json, echo"]);
+    check_endpoint(
+        "",
+        &[
+            "5: : has nothing to answer with; write sql = \"SELECT …\", sql_file = \"NAME.sql\", json = { … } or echo = true",
+        ],
+    );
+    check_endpoint(
+        "echo = false",
+        &[
+            "5: : has nothing to answer with; write sql = \"SELECT …\", sql_file = \"NAME.sql\", json = { … } or echo = true",
+        ],
+    );
     check_endpoint(
         "echo = true\njson = 1",
         &["5: : has json and echo at once; write one of sql, sql_file, json, echo"],
@@ -125,7 +135,10 @@ fn parameters_are_declared() {
          \"table.column\" }"],
     );
     check_endpoint("sql = \"SELECT ?\"", &["7: .sql: line 1 has a parameter without `$`; write it as $name"]);
-    check_endpoint("sql = \"\"", &["7: .sql: the statement is empty; write a statement"]);
+    check_endpoint(
+        "sql = \"\"",
+        &["7: .sql: the statement is empty; write one, such as SELECT id FROM users"],
+    );
     check_endpoint("sql = 1", &["7: .sql: 1 is no text; write it in quotation marks"]);
     check_endpoint(
         "sql = \"SELECT 1\"\nparams = { a = \"text\", b = \"t.nam\", c = { type = \"text\", unique = true }, \

@@ -60,8 +60,8 @@ fn what_is_for_later() {
             "ringmill.toml:3: tables.t.filter: filter is not in this version; write filter = []",
             "ringmill.toml:4: tables.t.page.total: an estimated total is not in this version; write total = \
              \"exact\" or \"none\"",
-            "ringmill.toml:5: tables.t.access.list: access other than \"public\" is not in this version; write \
-             access = \"public\"",
+            "ringmill.toml:5: tables.t.access.list: access other than \"public\" is not in this version; write list = \"public\"; an \
+             operation that is left out does not exist",
         ],
     );
 }

@@ -110,11 +110,10 @@ fn faults_of_layers_name_them() {
             "--set: \"a b\" is no key; write it as in tables.users.cache.ttl",
             "--set: server.listen.port: `server.listen` is \"127.0.0.1:5000\" and has no keys; set `server.listen` \
              as a whole",
+            "--set: tables.usrs: is no table of the file, and has no `columns` to be a new one; did you mean `users`?",
             "--set: server.cores: \"many\" is no list of CPUs; write \"all\", a count, or CPUs as in \"0-3,8\"",
             "--set: tables.users.list: \"\" does not begin with a slash; write it as in /api/user/{id}: a slash \
              first, a parameter alone between slashes",
-            "--set: tables.usrs: has no columns; declare them in [tables.usrs.columns]",
-            "--set: tables.usrs.key: \"id\" is no column of this table; there is no column",
         ]
     );
 }
@@ -153,7 +152,8 @@ fn faults_of_included_files() {
             "b.toml:2: tables.a: is declared twice, here and in ringmill.toml:2; rename or remove one of them",
             "b.toml:4: server: may not stand in an included file; an included file holds [rate_limits], [tables] \
              and [endpoints]; move it to the main file",
-            "b.toml:5: endpoints.e: answers with nothing; write one of sql, sql_file, json, echo",
+            "b.toml:5: endpoints.e: has nothing to answer with; write sql = \"SELECT …\", \
+             sql_file = \"NAME.sql\", json = { … } or echo = true",
         ]
     );
     folder.write("b.toml", "\n= 1");
@@ -278,7 +278,8 @@ fn variables_that_set_nothing() {
 
 #[test]
 fn a_pattern_that_matches_no_file_is_noted() {
-    let folder = Folder::with("include = [\"api/*.toml\",\n\"*.none\"]\n");
+    let folder =
+        Folder::with("include = [\"api/*.toml\",\n\"*.none\"]\n[tables.t]\ncolumns.id = \"bigint\"\n");
     let shown_folder = folder.path().display();
     let notes = || shown(&folder.load(&[], &[]).expect("no fault").notes);
     let nothing_here = format!(
@@ -304,7 +305,14 @@ fn a_fault_in_an_sql_file_names_its_line() {
             "SELECT 1;\nSELECT 2",
             format!("2: {at}: begins a second statement; write one statement to an endpoint"),
         ),
-        ("\n-- none", format!("1: {at}: the statement is empty; write a statement")),
+        ("", format!("1: {at}: the statement is empty; write one, such as SELECT id FROM users")),
+        (
+            "SELECT 1,\n'\0'",
+            format!(
+                "2: {at}: holds a NUL byte (U+0000), where SQLite stops reading; remove it; a file that is full of them is UTF-16: save it as UTF-8"
+            ),
+        ),
+        ("\n-- none", format!("1: {at}: the statement is empty; write one, such as SELECT id FROM users")),
         (
             "SELECT $id,\n $Id",
             format!(

@@ -10,6 +10,7 @@ mod faults_of_endpoints;
 mod faults_of_sections;
 mod faults_of_tables;
 mod layers;
+mod meant;
 mod mutations;
 mod reference;
 mod secrets;
