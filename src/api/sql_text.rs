@@ -164,13 +164,6 @@ pub(super) fn returns(sql: &str, column: &str) -> bool {
     list.iter().any(names) || items(list).any(|item| matches!(item, [.., star] if star.is_symbol("*")))
 }
 
-/// Whether the result has all columns of a table, by `*` or `t.*`.
-pub(super) fn has_star(sql: &str) -> bool {
-    let tokens = tokens(sql);
-    result_list(&tokens)
-        .is_some_and(|list| items(list).any(|item| matches!(item, [.., star] if star.is_symbol("*"))))
-}
-
 /// What stands in the parentheses of each CHECK of a CREATE TABLE.
 pub(super) fn check_conditions(sql: &str) -> Vec<&str> {
     let tokens = tokens(sql);

@@ -6,6 +6,7 @@
 
 mod advice;
 mod conditions;
+mod cycles;
 mod endpoints;
 mod forms;
 mod returning;
@@ -78,7 +79,7 @@ pub fn verify(plan: &Plan, live: &Schema, inspector: &Inspector, depth: Depth) -
     api.blame_as(plan, live);
     for index in 0..api.operations.len() {
         let kind = api.operations[index].kind;
-        if endpoints::is_no_statement_of_rows(&mut findings, &api, kind) {
+        if endpoints::is_no_statement_of_rows(&mut findings, &api, kind) || views::is_told(plan, live, kind) {
             continue;
         }
         let mut sound: Vec<Compiled> = Vec::new();
@@ -101,6 +102,7 @@ pub fn verify(plan: &Plan, live: &Schema, inspector: &Inspector, depth: Depth) -
     if depth == Depth::Notes {
         advice::advise(&mut findings, &api, &compiler, live);
         forms::advise(&mut findings, live, inspector);
+        cycles::advise(&mut findings, live);
     }
 
     let Findings { mut faults, mut notes, made_at_start, .. } = findings;

@@ -434,3 +434,58 @@ fn what_is_there_under_another_name_is_told() {
     let line = "-- the database has no table codes; if it is the table code: write table = \"code\", or run ALTER TABLE \"code\" RENAME TO \"codes\"\n";
     assert!(ended.stdout.contains(line), "{}", ended.stdout);
 }
+
+/// One fault for a column that the database computes, and none for one that is declared as that.
+#[test]
+fn computed_columns() {
+    let file = |column: &str| {
+        format!(
+            "[tables.t]\nlist = \"/t\"\nitem = \"/t/{{id}}\"\n[tables.t.columns]\nid = \"bigint\"\nname = \"text\"\nup = {column}\n"
+        )
+    };
+    let table = "CREATE TABLE t (id INTEGER PRIMARY KEY NOT NULL, name TEXT, up TEXT NOT NULL AS (upper(coalesce(name, '')))) STRICT";
+    check_faults(
+        &file("\"text\""),
+        &[table],
+        &["ringmill.toml:7: tables.t.columns.up: t.up is computed by the database; write read_only = true"],
+    );
+    check_notes(&file("{ type = \"text\", read_only = true }"), &[table], &[]);
+}
+
+/// Statements that make a table anew are told once.
+#[test]
+fn a_table_is_made_anew_but_once() {
+    let folder = folder_with(
+        "[tables.t]\nlist = \"/t\"\n[tables.t.columns]\nid = \"bigint\"\na = \"text\"\nb = \"text\"\nc = \"text\"\n",
+        &[
+            "CREATE TABLE t (id INTEGER PRIMARY KEY NOT NULL, a TEXT NOT NULL, b TEXT NOT NULL, c TEXT CHECK (c IN ('x'))) STRICT",
+        ],
+    );
+    for arguments in [&["check"][..], &["migrate", "--dry-run"]] {
+        let ended = run(folder.path(), arguments);
+        let told = format!("{}{}", ended.stdout, ended.stderr);
+        assert_eq!(told.matches("BEGIN IMMEDIATE").count(), 1, "{told}");
+        for column in ["b", "c"] {
+            let of = format!("t.{column} ");
+            let line = told.lines().find(|line| line.contains(&of)).unwrap_or_else(|| panic!("{told}"));
+            assert!(line.ends_with(", or make the table anew, as told of tables.t.columns.a"), "{line}");
+        }
+    }
+}
+
+/// Of tables that need one another no first row can be made.
+#[test]
+fn required_references_in_a_circle() {
+    let file = |b: &str| {
+        format!(
+            "[tables.a.columns]\nid = {{ type = \"bigint\", generated = \"identity\" }}\n\
+             b_id = {{ type = \"bigint\", required = true, unique = true, references = \"b.id\" }}\n\
+             [tables.b.columns]\nid = {{ type = \"bigint\", generated = \"identity\" }}\n\
+             a_id = {{ type = \"bigint\", required = {b}, unique = true, references = \"a.id\" }}\n"
+        )
+    };
+    let note = "ringmill.toml:3: tables.a.columns.b_id: a.b_id, b.a_id refer to one another and are required: \
+        no request can make a first row; leave `required` out of one of them";
+    check_notes(&file("true"), &[], &[note]);
+    check_notes(&file("false"), &[], &[]);
+}

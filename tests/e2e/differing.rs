@@ -26,7 +26,7 @@ fn tables_that_are_otherwise_in_the_database() {
             "ringmill.toml:4: tables.things.columns: things.kind of the database is NOT NULL without a default, so no row can be created; declare the column, or leave `create` out of access",
             "ringmill.toml:5: tables.things.columns.id: things.id is TEXT in the database, where the file needs INTEGER; declare as type what fits such a column (\"numeric\", \"text\", \"timestamp\", \"date\", \"uuid\", \"json\", \"bytes\"), or make the table anew (https://www.sqlite.org/lang_altertable.html#otheralter), for which statements are told once the file declares kind too, or the database has no such column any more (DROP COLUMN)",
             "ringmill.toml:5: tables.things.columns.id: things.id does not number the rows of things in the database; remove `generated`, or make the table anew with INTEGER PRIMARY KEY",
-            "ringmill.toml:6: tables.things.columns.name: things.name is INTEGER in the database, where the file needs TEXT; declare as type what fits such a column (\"smallint\", \"integer\", \"bigint\", \"boolean\", \"bytes\"), or make the table anew (https://www.sqlite.org/lang_altertable.html#otheralter), for which statements are told once the file declares kind too, or the database has no such column any more (DROP COLUMN)",
+            "ringmill.toml:6: tables.things.columns.name: things.name is INTEGER in the database, where the file needs TEXT; declare as type what fits such a column (\"smallint\", \"integer\", \"bigint\", \"boolean\", \"bytes\"), or make the table anew, as told of tables.things.columns.id",
         ],
     );
     check_faults(

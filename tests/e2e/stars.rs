@@ -35,7 +35,13 @@ fn a_star_is_noted() {
         ("SELECT u.* FROM users AS u", "reply = { all = [\"@rows\"] }\n", Some(hidden)),
         ("SELECT * FROM (SELECT * FROM users)", "", Some(hidden)),
         ("INSERT INTO users (id) VALUES (2) RETURNING *", "methods = [\"POST\"]\n", Some(hidden)),
-        ("SELECT * FROM (SELECT id FROM users)", "", Some(open)),
+        ("SELECT * FROM (SELECT id FROM users)", "", None),
+        ("SELECT * FROM json_each('[1]')", "", None),
+        ("WITH x AS (SELECT * FROM users) SELECT id FROM x", "", None),
+        ("WITH x AS (SELECT * FROM users) SELECT * FROM x", "", Some(hidden)),
+        ("SELECT * FROM shown", "", Some(open)),
+        ("SELECT * FROM fixed", "", None),
+        ("INSERT INTO users SELECT * FROM users WHERE 0 RETURNING id", "methods = [\"POST\"]\n", None),
         ("SELECT * FROM users", "shape = \"row\"\nreply = { id = \"@row.id\" }\n", None),
         ("SELECT id, secret, 2 * id AS twice FROM users", "", None),
         ("SELECT count(*) AS n FROM users", "", None),
@@ -45,6 +51,8 @@ fn a_star_is_noted() {
             format!("ringmill.toml:10: endpoints.e.sql: {words}; name the columns of the answer")
         });
         let notes: Vec<&str> = note.as_deref().into_iter().collect();
-        check_notes(&file, &[TABLE], &notes);
+        let shown = "CREATE TABLE plain (id INTEGER PRIMARY KEY) STRICT; CREATE VIEW shown AS SELECT * FROM plain; \
+            CREATE VIEW fixed AS SELECT id FROM plain";
+        check_notes(&file, &[TABLE, shown], &notes);
     }
 }

@@ -89,3 +89,33 @@ fn a_row_that_a_trigger_passes_over() {
     client.ask("POST", "/people", Some(r#"{"id":3,"name":"Cid"}"#)).is(201, r#"{"id":3,"name":"Cid"}"#);
     client.get("/people/1").is(200, r#"{"id":1,"name":"Ann"}"#);
 }
+
+#[test]
+fn a_view_without_triggers_is_one_fault() {
+    let fault = "ringmill.toml:2: tables.names: names is a view in the database: whether a write to it met a row cannot be told; \
+        write access = { list = \"public\", get = \"public\" }, and write through SQL endpoints whose statements have RETURNING";
+    check_faults(NAMES, &SCHEMA[..2], &[fault]);
+}
+
+#[test]
+fn a_write_that_answers_null_is_noted() {
+    let people = "[tables.people]\ncolumns = { id = \"bigint\", name = \"text\" }\n";
+    let file = |more: &str| {
+        format!(
+            "{people}[endpoints.a]\npath = \"/a\"\nmethods = [\"POST\"]\nsql = \"UPDATE people SET name = 'x' WHERE id = 1\"\n{more}"
+        )
+    };
+    let note = "ringmill.toml:6: endpoints.a.sql: the statement returns no row, so that the answer is null; \
+        add RETURNING with the columns of the answer, or write reply = { … }";
+    for (more, notes) in [
+        ("shape = \"row\"\n", &[note][..]),
+        ("shape = \"row\"\nreply = { row = \"@row\" }\n", &[note]),
+        ("shape = \"row\"\nreply = { message = \"done\" }\n", &[]),
+        ("shape = \"row\"\nstatus = 204\n", &[]),
+        ("", &[]),
+    ] {
+        check_notes(&file(more), &SCHEMA[..1], notes);
+    }
+    let returning = file("shape = \"row\"\n").replace("= 1\"", "= 1 RETURNING id\"");
+    check_notes(&returning, &SCHEMA[..1], &[]);
+}

@@ -8,6 +8,7 @@ use ringmill_sqlite::{LiveColumn, LiveForeignKey, LiveIndex, LiveTable, Schema, 
 
 use super::clashes::{Clash, agreeing};
 use super::narrower::Checks;
+use super::rebuild::ANEW;
 use super::types::{fitting, holds, shown_type};
 use super::{
     Names, create_index, create_trigger, default, is_key_alone, on_delete_words, parents_first, storage,
@@ -115,7 +116,29 @@ pub fn differences(plan: &Plan, live: &Schema) -> Vec<Difference> {
             );
         }
     }
+    tell_anew_once(&mut found.all);
     found.all
+}
+
+/// How to make a table anew takes many statements: all but the first difference that they mend refer to that one.
+fn tell_anew_once(all: &mut [Difference]) {
+    let mut told: Vec<(String, String)> = Vec::new();
+    for difference in all {
+        let (Means::Wrong { remedy } | Means::CannotAdd { remedy } | Means::Undeclared { remedy }) =
+            &mut difference.means
+        else {
+            continue;
+        };
+        let Some(at) = remedy.find(ANEW) else { continue };
+        let how = remedy.split_off(at);
+        match told.iter().find(|(known, key)| *known == how && how.len() > ANEW.len() + key.len()) {
+            Some((_, key)) => remedy.push_str(&format!("{ANEW}, as told of {key}")),
+            None => {
+                remedy.push_str(&how);
+                told.push((how, difference.key.clone()));
+            }
+        }
+    }
 }
 
 /// What `migrate` runs, in order: tables, those that others refer to first, columns, indexes, triggers.

@@ -87,7 +87,8 @@ impl Found<'_> {
             let message = format!("{name} may be NULL in the database; the file does not allow it");
             self.add(column_key(table, column), message, Means::Differs);
         }
-        if has && !wanted {
+        // What the database computes nobody leaves out.
+        if has && !wanted && !there.computed {
             let message = format!("{name} is NOT NULL in the database; the file allows it to be left out");
             let is_never_null =
                 column.read_only && (column.rules.default.is_some() || there.default.is_some());

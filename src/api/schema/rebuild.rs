@@ -16,6 +16,8 @@ use super::{
 use crate::api::sql::quote;
 use crate::api::sql_text::{check_conditions, one_line};
 
+/// How [`Found::anew`] begins.
+pub(super) const ANEW: &str = "make the table anew";
 /// Behind the name of the table while it is made.
 const NEW: &str = "_anew";
 const HOW: &str = "https://www.sqlite.org/lang_altertable.html#otheralter";
@@ -26,7 +28,7 @@ impl Found<'_> {
         let obstacles = obstacles(table, live);
         if !obstacles.is_empty() {
             return format!(
-                "make the table anew ({HOW}), for which statements are told once {}",
+                "{ANEW} ({HOW}), for which statements are told once {}",
                 obstacles.join(", and ")
             );
         }
@@ -46,7 +48,7 @@ impl Found<'_> {
             ),
         };
         format!(
-            "make the table anew{lost}{first}, while nobody writes, with sqlite3 -bail, then `ringmill migrate`: {};",
+            "{ANEW}{lost}{first}, while nobody writes, with sqlite3 -bail, then `ringmill migrate`: {};",
             statements.join("; ")
         )
     }

@@ -1,6 +1,6 @@
 //! What is read off an endpoint's SQL.
 
-use super::super::sql_text::{ResultColumn, Verb, has_star, numbered, result_columns, verb};
+use super::super::sql_text::{ResultColumn, Verb, numbered, result_columns, verb};
 use super::{Served, builtin_plan, schema_of};
 use crate::config::plan::Type;
 use proptest::prelude::*;
@@ -44,23 +44,6 @@ fn verbs() {
 }
 
 /// Names and types as read, and the names as SQLite has them.
-#[test]
-fn stars() {
-    for (sql, expected) in [
-        ("SELECT * FROM t", true),
-        ("SELECT DISTINCT a, t . * FROM t", true),
-        ("WITH x AS (SELECT 1) SELECT \"x\".* FROM x", true),
-        ("UPDATE t SET a = 1 RETURNING *", true),
-        ("SELECT a * b, count(*), (SELECT * FROM u) AS c FROM t", false),
-        ("WITH x AS (SELECT * FROM t) SELECT a FROM x", false),
-        ("INSERT INTO t SELECT * FROM u", false),
-        ("SELECT '*' AS \"*\" FROM t", false),
-        ("", false),
-    ] {
-        assert_eq!(has_star(sql), expected, "{sql}");
-    }
-}
-
 #[test]
 fn columns() {
     let plan = builtin_plan();

@@ -8,6 +8,7 @@ use super::Findings;
 use super::returning;
 use super::touched::{TableRef, Tag, overridden, tag, written};
 use super::views;
+use crate::api::sql::quote;
 use crate::api::{Api, Kind, sql_text};
 
 /// Whether an operation is an endpoint whose statement cannot be served, be it sound SQL or not; a fault then.
@@ -85,7 +86,8 @@ pub(super) fn check(findings: &mut Findings<'_>, api: &mut Api, compiler: &Compi
         check_own_tables(findings, &key, &asked, live);
         check_columns(findings, &key, sql, &asked);
         returning::check(findings, &key, sql, &asked);
-        note_star(findings, &key, sql, &asked);
+        note_star(findings, &key, (sql, &compiled.statement), &asked, compiler);
+        note_null(findings, &key, sql, &asked);
         views::check_statement(findings, &key, sql, &asked, live);
         let is_shown = |name: &&str| sql.reply.as_ref().is_some_and(|reply| shows(reply, name));
         for name in compiled.unused_parameters().filter(|name| !is_shown(name)) {
@@ -183,10 +185,52 @@ fn check_columns(findings: &mut Findings<'_>, key: &str, sql: &SqlEndpoint, aske
     }
 }
 
+/// The status of an answer without a body.
+const NO_CONTENT: u16 = 204;
+
+/// A write whose answer shows a row, and which gives none, is done and answered with null.
+fn note_null(findings: &mut Findings<'_>, key: &str, sql: &SqlEndpoint, asked: &Compiled) {
+    let has_body = sql.status != Some(NO_CONTENT);
+    if sql.shape == Shape::Rows || asked.readonly || !asked.columns.is_empty() || !has_body {
+        return;
+    }
+    if sql.reply.as_ref().is_none_or(shows_rows) {
+        let at = findings.sql_key(key);
+        findings.note(
+            &at,
+            "the statement returns no row, so that the answer is null",
+            "add RETURNING with the columns of the answer, or write reply = { … }",
+        );
+    }
+}
+
+/// The column that is tried.
+const TRIED: &str = "ringmill_tried";
+
+/// Whether the answer gets another column when a table of the statement gets one; tried in the copy of the schema.
+fn grows(compiler: &Compiler, statement: &str, asked: &Compiled) -> bool {
+    let tables = asked.reads.iter().chain(&asked.targets);
+    tables.into_iter().any(|table| {
+        let add = format!("SAVEPOINT {TRIED}; ALTER TABLE {} ADD COLUMN {TRIED} INTEGER", quote(table));
+        // A view, or a table that is none of ordinary rows: no column is added to it.
+        let grown = compiler.change(&add).ok().and_then(|()| compiler.compile(statement).ok());
+        // What was not begun is not taken back.
+        let _ = compiler.change(&format!("ROLLBACK TO {TRIED}; RELEASE {TRIED}"));
+        grown.is_some_and(|grown| grown.columns.len() > asked.columns.len())
+    })
+}
+
 /// `*` answers with what a table has at the start: columns that the file hides, and those that it gets later.
-fn note_star(findings: &mut Findings<'_>, key: &str, sql: &SqlEndpoint, asked: &Compiled) {
+fn note_star(
+    findings: &mut Findings<'_>,
+    key: &str,
+    (sql, statement): (&SqlEndpoint, &str),
+    asked: &Compiled,
+    compiler: &Compiler,
+) {
     let is_shown = sql.reply.as_ref().is_none_or(shows_rows);
-    if sql.shape == Shape::Value || !is_shown || !sql_text::has_star(&sql.sql) {
+    if sql.shape == Shape::Value || !is_shown || !sql.sql.contains('*') || !grows(compiler, statement, asked)
+    {
         return;
     }
     let touched =

@@ -2,7 +2,7 @@
 //! would be answered as if there had been no such row. RETURNING gives the row all the same.
 
 use crate::config::key_of;
-use crate::config::plan::{Shape, SqlEndpoint};
+use crate::config::plan::{Plan, Shape, SqlEndpoint, Table};
 use ringmill_sqlite::{Compiled, Schema, TableKind};
 
 use super::Findings;
@@ -12,13 +12,7 @@ use crate::api::{Api, Kind};
 pub(super) fn check_tables(findings: &mut Findings<'_>, api: &Api, live: &Schema) {
     let plan = findings.plan;
     for operation in &api.operations {
-        let (Kind::Create(index) | Kind::Put(index) | Kind::Patch(index) | Kind::Delete(index)) =
-            operation.kind
-        else {
-            continue;
-        };
-        let table = &plan.tables[index];
-        if is_view(live, &table.sql_name) {
+        if let Some(table) = written(plan, operation.kind).filter(|table| is_view(live, &table.sql_name)) {
             findings.fault(
                 &key_of("tables", &table.name),
                 format!(
@@ -28,6 +22,29 @@ pub(super) fn check_tables(findings: &mut Findings<'_>, api: &Api, live: &Schema
                 "write access = { list = \"public\", get = \"public\" }, and write through SQL endpoints whose statements have RETURNING",
             );
         }
+    }
+}
+
+/// Whether an operation writes to a view or to a column that the database computes, which is one fault, whatever its statements come
+/// to.
+pub(super) fn is_told(plan: &Plan, live: &Schema, kind: Kind) -> bool {
+    let Some(table) = written(plan, kind) else { return false };
+    let Some(there) = live.table(&table.sql_name) else { return false };
+    let is_set = |name: &str| {
+        let column = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+        column.is_some_and(|column| column.generated.is_none() && !column.read_only)
+    };
+    let sets_computed = there.columns.iter().any(|column| column.computed && is_set(&column.name));
+    there.kind == TableKind::View || (sets_computed && !matches!(kind, Kind::Delete(_)))
+}
+
+/// The table that an operation writes to.
+fn written(plan: &Plan, kind: Kind) -> Option<&Table> {
+    match kind {
+        Kind::Create(index) | Kind::Put(index) | Kind::Patch(index) | Kind::Delete(index) => {
+            Some(&plan.tables[index])
+        }
+        Kind::List(_) | Kind::Get(_) | Kind::Sql(_) | Kind::Constant(_) | Kind::Echo => None,
     }
 }
 

@@ -24,6 +24,10 @@ fn renamed_columns() {
     one("\"text\"", "names INTEGER", None);
     one("\"bigint\"", "names INTEGER AS (id)", None);
     one("\"text\"", "name TEXT, label TEXT", None);
+    // A single letter says nothing, whatever has it.
+    one("\"text\"", "a TEXT", None);
+    one("\"text\"", "label TEXT, n TEXT", None);
+    one("\"text\"", "\"full\nname\" TEXT", None);
 }
 
 /// A CHECK of form is the file's; a table without it is none that differs.
