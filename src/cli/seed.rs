@@ -18,7 +18,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use super::database::{compile_api, live_schema, prepare_database};
+use super::database::{compile_api, data_flag, live_schema, prepare_database};
 use super::{Configuration, Failure, plan_to_serve};
 use crate::config::{Plan, did_you_mean};
 use crate::control::log;
@@ -34,6 +34,9 @@ use steps::{Step, steps};
 pub(super) struct Arguments {
     #[command(flatten)]
     configuration: Configuration,
+    /// Folder of the embedded database [server.data, default: data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
     /// A declared table; tables that it refers to get rows first if they have too few
     #[arg(long, value_name = "NAME")]
     table: String,
@@ -57,7 +60,7 @@ fn number(text: &str) -> Result<u64, String> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let plan = plan_to_serve(&arguments.configuration, Vec::new())?;
+    let plan = plan_to_serve(&arguments.configuration, data_flag(arguments.data.as_ref()))?;
     log::set_up(plan.log.level, plan.log.format);
     let seed = match arguments.seed {
         Some(seed) => seed,

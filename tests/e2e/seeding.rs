@@ -100,3 +100,20 @@ fn a_view_is_no_missing_table() {
     );
     assert!(!ended.stderr.contains("Created"), "{}", ended.stderr);
 }
+
+#[test]
+fn the_folder_of_the_database_can_be_named() {
+    let folder =
+        folder_with("[tables.things.columns]\nid = { type = \"bigint\", generated = \"identity\" }\n", &[]);
+    let ended = run(folder.path(), &["seed", "--data", "other", "--table", "things", "--rows", "3"]);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(0), "seeded 3 rows of things\n"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!folder.path().join(DATABASE).exists());
+    let database = rusqlite::Connection::open(folder.path().join("other/ringmill.db")).expect("a database");
+    let rows: i64 = database.query_row("SELECT count(*) FROM things", [], |row| row.get(0)).expect("a count");
+    assert_eq!(rows, 3);
+}
