@@ -3,7 +3,7 @@
 //! A parameter that the path has is taken from there. POST, PUT and PATCH take the others from a JSON body, and from the query
 //! what the body leaves out; with neither body nor content type from the query alone. All other methods take the query.
 
-use crate::config::plan::{self, ColumnIndex, Plan, Shape, Type};
+use crate::config::plan::{self, Plan, Shape, Type};
 use ringmill_http1::Method;
 use ringmill_sqlite::{Class, Job, Rows, Statement, Value};
 use std::borrow::Cow;
@@ -45,6 +45,8 @@ pub(super) struct SqlEndpoint {
     row: Option<RowShape>,
     /// Of a statement that writes: parameters that may become a row's key, and what there is room for.
     keys: Vec<(Vec<usize>, KeyRoom)>,
+    /// Whether the statement may break foreign keys that no parameter stands for.
+    breaks_others: bool,
     /// Of the CHECKs that the tables which it writes have in the database.
     pub(super) checks: Vec<CheckColumn>,
 }
@@ -54,6 +56,7 @@ struct Parameter {
     name: String,
     rule: Rule,
     clamp: bool,
+    /// Whether a row that it names may not exist.
     refers: bool,
     /// Among the path's parameters.
     position: Option<usize>,
@@ -135,6 +138,7 @@ impl SqlEndpoint {
             reply,
             row,
             keys: if verb == Verb::Write { keys(endpoint, plan) } else { Vec::new() },
+            breaks_others: false,
             checks: Vec::new(),
         }
     }
@@ -197,15 +201,13 @@ impl SqlEndpoint {
         Ok((job, Asked::Sql { parameters: values }))
     }
 
-    /// Which parameters refer to a row: those of a column that does. `endpoint` is this one.
-    pub(super) fn refers_by(
-        &mut self,
-        endpoint: &plan::SqlEndpoint,
-        refers: &dyn Fn((usize, ColumnIndex)) -> bool,
-    ) {
-        for (parameter, declared) in self.parameters.iter_mut().zip(&endpoint.parameters) {
-            parameter.refers = declared.column.is_some_and(refers);
+    /// Which parameters refer to a row, in the order of the file, and whether the statement may break foreign keys that none of
+    /// them stands for.
+    pub(super) fn refers_by(&mut self, refers: &[bool], breaks_others: bool) {
+        for (parameter, refers) in self.parameters.iter_mut().zip(refers) {
+            parameter.refers = *refers;
         }
+        self.breaks_others = breaks_others;
     }
 
     fn check_keys(&self, values: &[Value], faults: &mut Faults) {
@@ -287,13 +289,27 @@ impl SqlEndpoint {
                 columns.iter().for_each(|column| add(column, words::TAKEN));
                 refuse::plain(409, words::CONFLICT, &faults)
             }
-            Blame::Reference if self.verb == Verb::Delete => refuse::plain(409, words::CONFLICT, &faults),
+            // The status says it all.
+            Blame::Reference if self.verb == Verb::Delete => {
+                return refuse::plain(409, words::CONFLICT, &faults).with_cause(cause);
+            }
+            Blame::Raised { text } => {
+                faults = refuse::raised(&text);
+                invalid(&faults)
+            }
+            // Nobody's parameter.
+            _ if self.used.is_empty() => return refuse::internal(cause),
             Blame::Reference => {
                 let given = self.parameters.iter().zip(values);
-                let mut referring = given.filter(|(one, value)| one.refers && **value != Value::Null);
-                // Which of several it is the database does not say.
-                if let (Some((parameter, _)), None) = (referring.next(), referring.next()) {
-                    faults.add(&parameter.name, words::NO_SUCH_ROW);
+                let referring: Vec<_> =
+                    given.filter(|(one, value)| one.refers && **value != Value::Null).collect();
+                match referring.as_slice() {
+                    [(parameter, _)] if !self.breaks_others => {
+                        faults.add(&parameter.name, words::NO_SUCH_ROW);
+                    }
+                    // Which of several it is the database does not say; one of them it is.
+                    [_, _, ..] if !self.breaks_others => return invalid(&faults).with_cause(cause),
+                    _ => {}
                 }
                 invalid(&faults)
             }
@@ -306,9 +322,6 @@ impl SqlEndpoint {
                 add(name, words::NOT_ALLOWED);
                 invalid(&faults)
             }
-            Blame::Raised { text } => invalid(&refuse::raised(&text)),
-            // Nobody's parameter.
-            Blame::NotText { .. } if self.used.is_empty() => return refuse::internal(cause),
             // Which of them is to blame is told if there is but one.
             Blame::Value { .. } | Blame::NotText { .. } | Blame::ValueTooLarge => {
                 if let [parameter] = self.used.as_slice() {
@@ -317,7 +330,7 @@ impl SqlEndpoint {
                 invalid(&faults)
             }
         };
-        answer.with_cause(cause)
+        answer.refused_for(cause, &faults)
     }
 
     fn slots<'a>(&self, request: &Request<'a>) -> Result<Slots<'a>, Box<Answer>> {

@@ -5,6 +5,7 @@ use ringmill_http1::Method;
 use ringmill_sqlite::{Job, Value};
 use std::borrow::Cow;
 
+use super::faults::Faults;
 use super::router::{OperationIndex, RouteIndex};
 
 /// A request whose route is known. Time and chance come in here: nothing else is read from outside.
@@ -75,6 +76,8 @@ pub struct Answer {
     pub retry_after_seconds: Option<u32>,
     /// Why it failed: for the log, never sent.
     pub cause: Option<String>,
+    /// Whether the log has to say why a client is refused: the body names no field.
+    pub is_unexplained: bool,
 }
 
 impl Answer {
@@ -88,12 +91,18 @@ impl Answer {
             allow: None,
             retry_after_seconds: None,
             cause: None,
+            is_unexplained: false,
         }
     }
 
     pub(super) fn with_cause(mut self, cause: impl Into<String>) -> Answer {
         self.cause = Some(cause.into());
         self
+    }
+
+    /// [`with_cause`](Answer::with_cause) of a refusal; `faults` are what the client is told.
+    pub(super) fn refused_for(self, cause: impl Into<String>, faults: &Faults) -> Answer {
+        Answer { is_unexplained: faults.is_empty(), ..self.with_cause(cause) }
     }
 }
 

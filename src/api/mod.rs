@@ -64,6 +64,8 @@ pub struct Api {
     tables: Vec<Table>,
     statements: Vec<SqlEndpoint>,
     constants: Vec<Constant>,
+    /// Columns of the database, as `table.column`, that ON DELETE sets to NULL or to a default.
+    emptied: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -103,6 +105,7 @@ impl Api {
                 .collect(),
             statements: Vec::new(),
             constants: Vec::new(),
+            emptied: Vec::new(),
         };
         for (index, table) in plan.tables.iter().enumerate() {
             api.add_table(index, table);
@@ -239,6 +242,17 @@ impl Api {
     }
 
     fn blame(&self, kind: Kind, asked: &Asked, blame: refuse::Blame) -> Answer {
+        let deletes = match kind {
+            Kind::Delete(_) => true,
+            Kind::Sql(index) => self.statements[index].verb == Verb::Delete,
+            _ => false,
+        };
+        let is_emptied = |column: &String| self.emptied.iter().any(|one| one.eq_ignore_ascii_case(column));
+        let blame = match blame {
+            // A column that may not be NULL: so the row is still referred to.
+            refuse::Blame::Missing { column } if deletes && is_emptied(&column) => refuse::Blame::Reference,
+            blame => blame,
+        };
         match kind {
             Kind::Create(table) | Kind::Put(table) | Kind::Patch(table) | Kind::Delete(table) => {
                 self.tables[table].blame(blame, asked)

@@ -130,6 +130,8 @@ impl Blame {
     /// For the log.
     pub(super) fn cause(&self) -> String {
         match self {
+            // SQLite names no columns of such an index.
+            Blame::Taken { columns } if columns.is_empty() => "unique constraint on an expression".to_owned(),
             Blame::Taken { columns } => format!("unique constraint on {}", columns.join(", ")),
             Blame::Reference => "foreign key constraint".to_owned(),
             Blame::Missing { column } => format!("{column} is NOT NULL"),

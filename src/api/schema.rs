@@ -26,6 +26,7 @@ mod types;
 mod unknown;
 mod witnesses;
 
+pub(super) use clashes::Why;
 pub(super) use clashes::{Clashing, clash_of, mend};
 pub use differences::{Difference, Harm, Means, Step, differences};
 pub(super) use differences::{made_index, steps};

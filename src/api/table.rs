@@ -235,7 +235,11 @@ impl Table {
                 add_all(self, &mut faults, &self.changeable(asked, taken), words::TAKEN);
                 self.conflict(&faults)
             }
-            Blame::Reference => self.blame_reference(asked),
+            Blame::Reference => self.blame_reference(asked, &mut faults),
+            // What a DELETE is refused for stands in other rows than its own.
+            Blame::Missing { .. } | Blame::Constraint { .. } if matches!(asked, Asked::Delete) => {
+                self.invalid(&faults)
+            }
             Blame::Missing { column } => {
                 let missing: Vec<_> = self.own_column(&column).into_iter().collect();
                 add_all(self, &mut faults, &missing, words::REQUIRED);
@@ -247,34 +251,36 @@ impl Table {
                 add_all(self, &mut faults, &named, words::NOT_ALLOWED);
                 self.invalid(&faults)
             }
-            Blame::Raised { text } => self.invalid(&refuse::raised(&text)),
+            Blame::Raised { text } => {
+                faults = refuse::raised(&text);
+                self.invalid(&faults)
+            }
             // By an index or a trigger of the database's own, on an expression that this value makes no sense to.
             Blame::Value { .. } | Blame::ValueTooLarge => self.invalid(&faults),
             // It stood in the row: what was sent is text.
             Blame::NotText { .. } => return refuse::internal(cause),
         };
-        answer.with_cause(cause)
+        answer.refused_for(cause, &faults)
     }
 
     /// Which reference it is the database does not say.
-    fn blame_reference(&self, asked: &Asked) -> Answer {
-        let mut faults = Faults::default();
+    fn blame_reference(&self, asked: &Asked, faults: &mut Faults) -> Answer {
         match asked {
             Asked::Create { linked } | Asked::Update { linked, .. } if !linked.referring.is_empty() => {
-                add_all(self, &mut faults, &linked.referring, words::NO_SUCH_ROW);
-                self.invalid(&faults)
+                add_all(self, faults, &linked.referring, words::NO_SUCH_ROW);
+                self.invalid(faults)
             }
             // Of a trigger's or the schema's making.
-            Asked::Create { .. } => self.invalid(&faults),
-            Asked::Update { linked, .. } if linked.referred.is_empty() => self.invalid(&faults),
+            Asked::Create { .. } => self.invalid(faults),
+            Asked::Update { linked, .. } if linked.referred.is_empty() => self.invalid(faults),
             Asked::Update { linked, .. } => {
-                add_all(self, &mut faults, &linked.referred, words::REFERRED_TO);
-                refuse::plain(409, words::CONFLICT, &faults)
+                add_all(self, faults, &linked.referred, words::REFERRED_TO);
+                refuse::plain(409, words::CONFLICT, faults)
             }
             _ => {
                 let key: Vec<_> = self.key.iter().map(|key| key.column).collect();
-                add_all(self, &mut faults, &key, words::REFERRED_TO);
-                refuse::plain(409, words::CONFLICT, &faults)
+                add_all(self, faults, &key, words::REFERRED_TO);
+                refuse::plain(409, words::CONFLICT, faults)
             }
         }
     }

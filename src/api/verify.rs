@@ -9,6 +9,7 @@ mod conditions;
 mod cycles;
 mod endpoints;
 mod forms;
+mod linked;
 mod returning;
 mod touched;
 mod views;
@@ -16,12 +17,12 @@ mod views;
 #[cfg(test)]
 mod tests;
 
-use crate::config::plan::{ColumnIndex, EndpointKind, Plan, Table};
+use crate::config::plan::{EndpointKind, Plan, Table};
 use crate::config::{Fault, key_of};
-use ringmill_sqlite::{Compiled, Compiler, Inspector, Schema, TableKind};
+use ringmill_sqlite::{Compiled, Compiler, Inspector, LiveForeignKey, LiveTable, Schema, TableKind};
 
 use super::schema::{
-    Clashing, Difference, Harm, Means, Step, clash_of, differences, mend, stand_in, steps, storage,
+    Clashing, Difference, Harm, Means, Step, Why, clash_of, differences, mend, stand_in, steps, storage,
 };
 use super::sql::quote;
 use super::{Api, Kind, check_columns};
@@ -77,6 +78,7 @@ pub fn verify(plan: &Plan, live: &Schema, inspector: &Inspector, depth: Depth) -
         table.checks = live.table(&table.sql_name).map(check_columns::of).unwrap_or_default();
     }
     api.blame_as(plan, live);
+    let links = linked::links(plan, live);
     for index in 0..api.operations.len() {
         let kind = api.operations[index].kind;
         if endpoints::is_no_statement_of_rows(&mut findings, &api, kind) || views::is_told(plan, live, kind) {
@@ -94,7 +96,13 @@ pub fn verify(plan: &Plan, live: &Schema, inspector: &Inspector, depth: Depth) -
             let written = sound.iter().flat_map(|compiled| &compiled.writes);
             let mut written: Vec<_> = written.filter_map(|write| live.table(&write.table)).collect();
             written.dedup_by_key(|table| &table.name);
-            api.statements[statement].checks = written.into_iter().flat_map(check_columns::of).collect();
+            let checks = written.into_iter().flat_map(check_columns::of).collect();
+            api.statements[statement].checks = checks;
+            let endpoint = &plan.endpoints[api.endpoint_of_statement(plan, statement)];
+            if let (EndpointKind::Sql(endpoint), [asked]) = (&endpoint.kind, sound.as_slice()) {
+                let (refers, others) = linked::blamable(plan, &links, endpoint, asked);
+                api.statements[statement].refers_by(&refers, others);
+            }
         }
     }
     views::check_tables(&mut findings, &api, live);
@@ -116,8 +124,8 @@ pub fn verify(plan: &Plan, live: &Schema, inspector: &Inspector, depth: Depth) -
 pub struct Migration {
     /// In order.
     pub statements: Vec<String>,
-    /// Queries whose answer took too long; should they give a row, a statement will be refused.
-    pub not_known: Vec<String>,
+    /// Queries that gave no answer, and why; should they give a row, a statement will be refused.
+    pub not_known: Vec<(String, Why)>,
 }
 
 /// What `migrate` runs on a database of this schema.
@@ -145,7 +153,7 @@ pub fn migration(plan: &Plan, live: &Schema, inspector: &Inspector) -> Result<Mi
                     difference.remedy(&remedy),
                 ));
             }
-            Clashing::NotKnown { query } => not_known.push(query),
+            Clashing::NotKnown { query, why } => not_known.push((query, why)),
         }
     }
     match copy_of(plan, live) {
@@ -253,10 +261,8 @@ impl Findings<'_> {
                 let remedy = match clash_of(difference, inspector) {
                     Clashing::No => format!("{MIGRATE}{shown}"),
                     Clashing::Yes { remedy } => remedy,
-                    Clashing::NotKnown { query } => {
-                        format!(
-                            "{MIGRATE}{shown}, unless rows agree, which {query} tells; it takes longer than 5 s"
-                        )
+                    Clashing::NotKnown { query, why } => {
+                        format!("{MIGRATE}{shown}, unless rows agree, which {query} tells; {why}")
                     }
                 };
                 self.fault(key, message, difference.remedy(&remedy));
@@ -332,6 +338,12 @@ impl Findings<'_> {
     }
 }
 
+/// Columns that ON DELETE sets to NULL, or to a default that may be NULL, as SQLite calls them.
+fn emptied<'a>(child: &'a LiveTable, there: &'a LiveForeignKey) -> impl Iterator<Item = String> + use<'a> {
+    let columns = there.columns.iter().filter(|_| there.on_delete.starts_with("SET "));
+    columns.map(|column| format!("{}.{column}", child.name))
+}
+
 impl Api {
     /// Has fields be blamed by all foreign keys that there are, also those that the file cannot say.
     fn blame_as(&mut self, plan: &Plan, live: &Schema) {
@@ -345,15 +357,8 @@ impl Api {
                 if let Some(table) = declared(&there.table) {
                     self.tables[table].is_referred_by(&there.target_columns);
                 }
+                self.emptied.extend(emptied(child, there));
             }
-        }
-        let endpoints = plan.endpoints.iter().filter_map(|endpoint| match &endpoint.kind {
-            EndpointKind::Sql(endpoint) => Some(endpoint),
-            _ => None,
-        });
-        for (statement, endpoint) in self.statements.iter_mut().zip(endpoints) {
-            let refers = |(table, column): (usize, ColumnIndex)| self.tables[table].columns[column].refers;
-            statement.refers_by(endpoint, &refers);
         }
     }
 

@@ -3,10 +3,11 @@
 //! A key is given once: PUT and PATCH may repeat it, as any column that may not be written, but not change it.
 
 use crate::config::plan::{ColumnIndex, Type};
+use crate::config::time;
 use ringmill_sqlite::{Class, Job, Rows, Statement, Value};
 
 use super::body::Slots;
-use super::convert::{self, number, time};
+use super::convert::{self, number};
 use super::exchange::{Answer, Asked, Change, Linked, Request};
 use super::faults::Faults;
 use super::read::Question;
@@ -82,8 +83,9 @@ impl Table {
     pub(super) fn finish_create(&self, results: &[Rows]) -> Answer {
         let row = results.first().and_then(|rows| each_row(rows).next());
         if row.is_none() && !results.first().is_some_and(is_hit) {
-            let answer = self.invalid(&Faults::default());
-            return answer.with_cause("a trigger of the database passed over the row, with RAISE(IGNORE)");
+            let faults = Faults::default();
+            let cause = "a trigger of the database passed over the row, with RAISE(IGNORE)";
+            return self.invalid(&faults).refused_for(cause, &faults);
         }
         let answer = self.render(201, &self.templates.create, &Filling { row, ..Filling::default() });
         Answer { location: row.and_then(|row| self.location_of(row)), ..answer }

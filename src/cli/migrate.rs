@@ -32,10 +32,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         migration(&plan, &schema, &Inspector::open(database)).map_err(Failure::Faults)?;
     if arguments.dry_run || (statements.is_empty() && live.is_some()) {
         print_statements(&statements);
-        for query in not_known {
-            say!(
-                "-- not known, since it takes longer than 5 s: whether rows refuse that, which {query} tells"
-            );
+        for (query, why) in not_known {
+            say!("-- not known, since {why}: whether rows refuse that, which {query} tells");
         }
         print_left_alone(&plan, &schema);
         say!("-- {}: {}", database.display(), ending(statements.len(), "would be run"));

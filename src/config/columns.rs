@@ -209,8 +209,10 @@ fn reference(
     let (kind, other_kind) = (column.rules.kind, other.columns[target].rules.kind);
     let other_at = named[table].child("columns").and_then(|at| at.child(&other.columns[target].name));
     if kind != other_kind && has_type(at) && other_at.as_ref().is_some_and(has_type) {
-        references
-            .wrong(&format!("is {}, this column {}", a(other_kind), a(kind)), "give both the same type");
+        references.wrong(
+            &format!("is {}, this column {}", a(other_kind), a(kind)),
+            "give both the same type, or remove `references`",
+        );
     }
     if other.key != [target] && !other.columns[target].unique {
         let remedy = if other.key.len() > 1 {

@@ -23,6 +23,7 @@ mod glob;
 mod raw;
 
 mod section;
+pub(crate) mod time;
 mod values;
 
 mod columns;
@@ -47,7 +48,7 @@ pub use faults::{Fault, on_one_line};
 pub use places::{Places, key_of};
 pub use plan::Plan;
 pub use reference::reference;
-pub(crate) use rules::TYPES;
+pub(crate) use rules::{TYPES, name_of as type_name};
 
 pub(crate) use faults::{did_you_mean, nearest};
 pub(crate) use values::show_duration;

@@ -8,7 +8,7 @@ use super::plan::{Bound, Format, Rules, Type};
 use super::section::{At, Section};
 use super::services::to_usize;
 use super::tree::{Secrecy, Value};
-use super::values;
+use super::{time, values};
 
 /// All types by name, in the contract's order.
 pub(crate) const TYPES: [(&str, Type); 13] = [
@@ -38,7 +38,7 @@ const TYPE_NAMES: [&str; TYPES.len()] = {
 };
 
 /// As the file writes it.
-pub(super) fn name_of(kind: Type) -> &'static str {
+pub(crate) fn name_of(kind: Type) -> &'static str {
     TYPES.iter().find(|(_, known)| *known == kind).map_or("", |(name, _)| name)
 }
 
@@ -315,15 +315,8 @@ fn of_kind(at: &At<'_>, kind: Type) -> Option<Json> {
             Value::Boolean(value) => Some(Json::from(*value)),
             _ => None,
         },
-        Type::Timestamp => {
-            let time = moment()?.parse::<jiff::Timestamp>().ok()?;
-            is_year(jiff::tz::Offset::UTC.to_datetime(time).year()).then(|| Json::from(time.to_string()))
-        }
-        Type::Date => {
-            let date = moment().filter(|text| text.len() == "2026-11-24".len())?;
-            let date = date.parse::<jiff::civil::Date>().ok().filter(|date| is_year(date.year()))?;
-            Some(Json::from(date.to_string()))
-        }
+        Type::Timestamp => time::timestamp(&moment()?).map(Json::from),
+        Type::Date => time::date(&moment()?).map(Json::from),
         Type::Uuid => {
             at.as_text().filter(|text| is_uuid(text)).map(|text| Json::from(text.to_ascii_lowercase()))
         }
@@ -334,11 +327,6 @@ fn of_kind(at: &At<'_>, kind: Type) -> Option<Json> {
             Some(Json::from(text))
         }
     }
-}
-
-/// Times and dates outside of these years have no four digits.
-fn is_year(year: i16) -> bool {
-    (1..=9999).contains(&year)
 }
 
 /// As deep as a request's values of type json may be.

@@ -14,6 +14,7 @@ enum Seldom {
     Unanswered,
     SlowReaders,
     Stalled,
+    Unexplained,
 }
 
 /// How long a kind of line is held back after one was logged, nanoseconds.
@@ -158,6 +159,11 @@ impl<A: Ask> ShardService<A> {
         for line in [failure, slow].into_iter().flatten() {
             let line = self.with_details(line, answer);
             self.log_within_budget(reactor, line);
+        }
+        if answer.is_unexplained && *status < 500 {
+            let line = line!(Warn, "{} was answered with {status}, and no field is to blame", asked());
+            let line = self.with_details(line, answer);
+            self.log_seldom(reactor, Seldom::Unexplained, 1, line);
         }
         if let Some(line) = access {
             let line = self.with_details(line, answer);

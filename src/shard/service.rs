@@ -113,7 +113,7 @@ pub(super) struct ShardService<A> {
     pub(super) log_dropped: u64,
     /// The second, and how many lines a client has caused in it.
     pub(super) lines: (u64, u32),
-    pub(super) muted: [super::observe::Muted; 4],
+    pub(super) muted: [super::observe::Muted; 5],
     /// Set when control asks for it; the shard's loop closes the listeners.
     pub(super) closing: Option<u64>,
     /// Of large replies that came in this turn, bytes.
@@ -246,6 +246,7 @@ impl<A: Ask> ShardService<A> {
                         ],
                         body: text.into_bytes(),
                         cause: None,
+                        is_unexplained: false,
                     });
                 });
                 return Outcome::Later(route);
@@ -285,7 +286,13 @@ fn reply(answer: Answer) -> Reply {
     fields.extend(answer.allow.map(|allow| ("Allow".into(), allow.into())));
     fields
         .extend(answer.retry_after_seconds.map(|seconds| ("Retry-After".into(), seconds.to_string().into())));
-    Reply { status: Status(answer.status), fields, body: answer.body, cause: answer.cause }
+    Reply {
+        status: Status(answer.status),
+        fields,
+        body: answer.body,
+        cause: answer.cause,
+        is_unexplained: answer.is_unexplained,
+    }
 }
 
 fn api_request<'a>(

@@ -37,7 +37,7 @@ fn a_foreign_key_that_the_file_can_say_is_a_fault() {
     let label = |on_delete: &str, adds: &str| {
         let table = albums(&format!("REFERENCES label {on_delete}"), "");
         let fault = format!(
-            "ringmill.toml:12: tables.albums.columns.label: albums.label refers to label in the database, which the file does not say; add references = \"labels.id\"{adds} to the column"
+            "ringmill.toml:12: tables.albums.columns.label: albums.label refers to label.id in the database, which the file does not say; add references = \"labels.id\"{adds} to the column"
         );
         check_faults(LABELS, &[LABEL_TABLE, &table], &[&fault]);
         let folder = folder_with(LABELS, &[LABEL_TABLE, &table]);
@@ -101,7 +101,7 @@ fn a_foreign_key_that_the_file_cannot_say_is_a_note() {
         LABELS,
         &[LABEL_TABLE, &table],
         &[
-            "ringmill.toml:13: tables.albums.columns.artist: albums.artist refers to Label in the database, which the file cannot say: values without a row there are 400; a DELETE there changes rows here",
+            "ringmill.toml:13: tables.albums.columns.artist: albums.artist refers to Label.id in the database, which the file cannot say: values without a row there are 400; a DELETE there changes rows here",
         ],
     );
     // Of a table that nobody declared.
@@ -224,6 +224,32 @@ fn rows_that_agree_are_told_before_anything_is_done() {
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
         assert_eq!(run(folder.path(), &["check"]).code, Some(0));
     }
+}
+
+/// Rows are asked with what the column will hold.
+#[test]
+fn a_condition_over_a_column_that_is_still_to_be_added() {
+    let table = "CREATE TABLE codes (id INTEGER NOT NULL PRIMARY KEY, code TEXT) STRICT";
+    let twice = "INSERT INTO codes VALUES (1, 'a'), (2, 'a')";
+    let file = |index: &str, more: &str| {
+        let codes = CODES.replacen(", unique = true", "", 1).replace("list =", &format!("{index}\nlist ="));
+        format!("{codes}more = {more}\n")
+    };
+    let index = "indexes = [{ columns = [\"code\"], unique = true, where = \"\\\"more\\\" = 1\" }]";
+    let told = |file: &str| run(folder_with(file, &[table, twice]).path(), &["check"]).stderr;
+    let agree = "rows agree in it: mend those that SELECT \"code\", count(*) FROM (SELECT *, 1 AS \"more\" FROM \"codes\") WHERE \"code\" IS NOT NULL AND (\"more\" = 1) GROUP BY \"code\" HAVING count(*) > 1 counts";
+    let stderr = told(&file(index, "{ type = \"bigint\", default = 1 }"));
+    assert!(stderr.contains(agree), "{stderr}");
+    // NULL meets no condition.
+    let folder = folder_with(&file(index, "\"bigint\""), &[table, twice]);
+    let stderr = run(folder.path(), &["check"]).stderr;
+    assert!(stderr.contains("`ringmill migrate` adds it") && !stderr.contains("unless"), "{stderr}");
+    assert_eq!(run(folder.path(), &["migrate"]).code, Some(0));
+    assert_eq!(run(folder.path(), &["check"]).code, Some(0));
+    // What SQLite does not answer took no time.
+    let stderr = told(&file(&index.replace("more", "gone"), "\"bigint\""));
+    let refused = "HAVING count(*) > 1 tells; it is refused: no such column: \"gone\"";
+    assert!(stderr.contains(refused) && !stderr.contains("longer than"), "{stderr}");
 }
 
 /// A table that cannot be looked through in time.

@@ -169,3 +169,86 @@ fn what_a_trigger_says_is_told() {
     client.ask("DELETE", "/orders/1", None).is(400, r#"{"no":{"body":["nothing goes"]}}"#);
     client.get("/orders/1").is(200, r#"{"id":1,"amount":1,"note":"xyz"}"#);
 }
+
+const NOTES: &str = r#"
+[tables.notes]
+list = "/notes"
+item = "/notes/{id}"
+[tables.notes.columns]
+id = { type = "bigint", generated = "identity" }
+at = "timestamp"
+what = { type = "text", required = true, default = "x" }
+low = "bigint"
+high = "bigint"
+
+[endpoints.stamp]
+path = "/stamp"
+methods = ["POST"]
+sql = "INSERT INTO notes (at) VALUES (CURRENT_TIMESTAMP)"
+[endpoints.empty]
+path = "/empty"
+methods = ["POST"]
+sql = "UPDATE notes SET what = NULL"
+[endpoints.range]
+path = "/range"
+methods = ["POST"]
+sql = "INSERT INTO notes (low, high) VALUES ($low, $high)"
+params = { low = "notes.low", high = "notes.high" }
+shape = "row"
+status = 204
+"#;
+
+/// Of a statement that breaks a rule whatever is sent.
+#[test]
+fn who_sent_nothing_is_not_to_blame() {
+    let server = Setup::shards(1).file(NOTES).start();
+    let client = &mut server.connect();
+    client
+        .ask("POST", "/notes", Some("{}"))
+        .is(201, r#"{"id":1,"at":null,"what":"x","low":null,"high":null}"#);
+    for (path, cause) in [("/stamp", "CHECK constraint failed: at"), ("/empty", "notes.what is NOT NULL")] {
+        let answer = client.ask("POST", path, None);
+        answer.is(500, r#"{"error":"Internal server error"}"#);
+        let id = answer.field("X-Request-Id").expect("an id").to_owned();
+        let line = server.log_line("with that id", |line| line["request_id"] == id.as_str());
+        assert_eq!((&line["cause"], &line["level"]), (&cause.into(), &"ERROR".into()));
+    }
+}
+
+/// A rule of the database that names no field.
+#[test]
+fn what_no_field_is_to_blame_for_is_logged_once() {
+    let table = "CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT, \
+        what TEXT NOT NULL DEFAULT 'x', low INTEGER, high INTEGER, CHECK (low <= high)) STRICT";
+    let index = "CREATE UNIQUE INDEX i ON notes (low + high)";
+    let log = |path: &str, bodies: &[(&str, u16, &str)], cause: &str| {
+        let mut server = Setup::shards(1).folder(folder_with(NOTES, &[table, index])).start();
+        let client = &mut server.connect();
+        for (body, status, expected) in bodies {
+            client.ask("POST", path, Some(body)).is(*status, expected);
+        }
+        assert_eq!(server.term(), Some(0));
+        let log = server.stderr_at_end();
+        let lines: Vec<_> = log.iter().filter(|line| line.contains("no field is to blame")).collect();
+        let [line] = lines.as_slice() else { panic!("{log:#?}") };
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!((&line["cause"], &line["route"]), (&cause.into(), &path.into()), "{line}");
+    };
+    let nobody = r#"{"error":"Validation failed"}"#;
+    let broken = r#"{"low":2,"high":1}"#;
+    log("/range", &[(broken, 400, nobody), (broken, 400, nobody)], "CHECK constraint failed: low <= high");
+    let no_field = r#"{"error":"Validation failed","errors":{}}"#;
+    let row = r#"{"id":1,"at":null,"what":"x","low":1,"high":2}"#;
+    let body = r#"{"low":1,"high":2}"#;
+    log(
+        "/notes",
+        &[(broken, 400, no_field), (broken, 400, no_field)],
+        "CHECK constraint failed: low <= high",
+    );
+    let taken = r#"{"error":"Failed to create note","errors":{}}"#;
+    log(
+        "/notes",
+        &[(body, 201, row), (r#"{"low":0,"high":3}"#, 409, taken)],
+        "unique constraint on an expression",
+    );
+}

@@ -16,6 +16,7 @@ mod documents;
 mod durability;
 mod examples;
 mod fixed_routes;
+mod foreign_keys;
 mod keys;
 mod lifecycle;
 mod logging;

@@ -79,7 +79,10 @@ impl Connections {
         let duration_ns = now_ns.saturating_sub(meta.started_ns);
         self.counters.count(meta.route, meta.method, reply.status.0);
         self.counters.record(meta.route, duration_ns, now_ns);
-        if self.bounds.observe == Observe::All || reply.status.0 >= 500 || duration_ns >= self.bounds.slow_ns
+        if self.bounds.observe == Observe::All
+            || reply.status.0 >= 500
+            || reply.is_unexplained
+            || duration_ns >= self.bounds.slow_ns
         {
             let observation = Observation::Answered(Answered {
                 route: meta.route,
@@ -89,6 +92,7 @@ impl Connections {
                 duration_ns,
                 request_id: id.as_deref(),
                 cause: reply.cause.as_deref(),
+                is_unexplained: reply.is_unexplained,
             });
             service.observe(reactor, observation);
         }

@@ -103,7 +103,7 @@ pub struct Bounds {
 /// Which answers the service hears of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observe {
-    /// Slow ones and those with status 500 and above.
+    /// Slow ones, those with status 500 and above, and those that nobody explains but the log.
     Exceptions,
     /// All.
     All,

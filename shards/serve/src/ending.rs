@@ -32,6 +32,7 @@ impl Connections {
                 duration_ns: 0,
                 request_id: id.as_deref(),
                 cause: Some("refused before the whole request was there"),
+                is_unexplained: false,
             });
             service.observe(reactor, observation);
         }

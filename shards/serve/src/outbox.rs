@@ -25,6 +25,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// Why, for the log alone.
     pub cause: Option<String>,
+    /// Whether the log has to say why, since the body does not. The service hears of it then, whatever the status.
+    pub is_unexplained: bool,
 }
 
 impl Reply {
@@ -38,6 +40,7 @@ impl Reply {
             ],
             body: body.into(),
             cause: None,
+            is_unexplained: false,
         }
     }
 }

@@ -403,6 +403,7 @@ impl Connections {
                 duration_ns: 0,
                 request_id: None,
                 cause: None,
+                is_unexplained: false,
             });
             service.observe(reactor, observation);
         }
@@ -442,6 +443,7 @@ impl Connections {
             duration_ns: 0,
             request_id: Some(&id),
             cause: cause.as_deref(),
+            is_unexplained: false,
         });
         service.observe(reactor, observation);
         Some(bytes)

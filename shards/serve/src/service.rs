@@ -107,6 +107,8 @@ pub struct Answered<'a> {
     pub request_id: Option<&'a str>,
     /// Why, for the log alone.
     pub cause: Option<&'a str>,
+    /// Whether the log has to say why, since the body does not.
+    pub is_unexplained: bool,
 }
 
 /// What the service is told, for logs.

@@ -6,9 +6,9 @@
 pub(super) mod email;
 pub(super) mod json;
 pub(super) mod number;
-pub(super) mod time;
 
 use crate::config::plan::{Bound, Format, Rules, Type};
+use crate::config::time;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ringmill_sqlite::Value;

@@ -1,13 +1,14 @@
 //! Rows that keep SQLite from making a unique index. The schema does not tell of them: the database is asked, for a bounded time,
 //! with the same SELECT that shows them to people.
 
-use crate::config::plan::{Index, Table};
+use crate::config::plan::{Column, Index, Table};
 use ringmill_sqlite::{Found, Inspector, LiveTable};
 
 use super::default;
 use super::differences::{Difference, Means, Step, column_of};
 use crate::api::sql::quote;
-use crate::api::sql_text::one_line;
+use crate::api::sql_text::{Token, one_line, tokens};
+use std::fmt;
 
 /// Rows that contradict a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +33,29 @@ pub(in crate::api) enum Clashing {
     Yes {
         remedy: String,
     },
-    /// The query that tells it took too long.
+    /// The query that tells it gave no answer.
     NotKnown {
         query: String,
+        why: Why,
     },
+}
+
+/// Why a query gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It took longer than there was time for.
+    Time,
+    /// SQLite refused it, in these words.
+    Refused(String),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Time => out.write_str("it takes longer than 5 s"),
+            Why::Refused(words) => write!(out, "it is refused: {words}"),
+        }
+    }
 }
 
 /// Asks whether rows contradict what would be added.
@@ -46,11 +66,16 @@ pub(in crate::api) fn clash_of(difference: &Difference, inspector: &Inspector) -
         let Some(clash) = &step.clash else { continue };
         match inspector.find(&clash.query) {
             Found::NoRow => {}
-            Found::NotKnown => not_known = Clashing::NotKnown { query: clash.query.clone() },
+            Found::NotKnown => not_known = unanswered(clash, Why::Time),
+            Found::Failed { detail } => not_known = unanswered(clash, Why::Refused(detail)),
             Found::Row => return Clashing::Yes { remedy: mend(difference, step, clash) },
         }
     }
     not_known
+}
+
+fn unanswered(clash: &Clash, why: Why) -> Clashing {
+    Clashing::NotKnown { query: clash.query.clone(), why }
 }
 
 /// What to do about rows before a step can be run.
@@ -81,7 +106,7 @@ pub(super) fn agreeing(table: &Table, live: &LiveTable, index: &Index) -> Option
     if new.iter().any(|column| default(column).is_none()) {
         return None;
     }
-    let of = quote(&table.sql_name);
+    let of = with_new_columns(table, live, index);
     let names: Vec<_> = old.iter().map(|column| quote(&column.name)).collect();
     let mut wanted: Vec<_> = names.iter().map(|name| format!("{name} IS NOT NULL")).collect();
     wanted.extend(index.condition.as_deref().map(|condition| format!("({})", one_line(condition))));
@@ -93,4 +118,22 @@ pub(super) fn agreeing(table: &Table, live: &LiveTable, index: &Index) -> Option
     let names = names.join(", ");
     let query = format!("SELECT {names}, count(*) FROM {of}{wanted} GROUP BY {names} HAVING count(*) > 1");
     Some(Clash { query, kind: ClashKind::Rows })
+}
+
+/// What to select from: the table, with the columns that it is still to get if the index's condition names some.
+fn with_new_columns(table: &Table, live: &LiveTable, index: &Index) -> String {
+    let of = quote(&table.sql_name);
+    let words: Vec<String> =
+        index.condition.as_deref().map(tokens).unwrap_or_default().iter().filter_map(Token::name).collect();
+    let is_named = |column: &&Column| {
+        column_of(live, &column.name).is_none()
+            && words.iter().any(|word| word.eq_ignore_ascii_case(&column.name))
+    };
+    let new = table.columns.iter().filter(is_named);
+    let new: Vec<_> = new
+        .map(|column| {
+            format!("{} AS {}", default(column).unwrap_or_else(|| "NULL".into()), quote(&column.name))
+        })
+        .collect();
+    if new.is_empty() { of } else { format!("(SELECT *, {} FROM {of})", new.join(", ")) }
 }

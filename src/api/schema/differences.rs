@@ -3,7 +3,7 @@
 
 use crate::api::sql_text::one_line;
 use crate::config::key_of;
-use crate::config::plan::{Column, Generated, Index, OnDelete, Plan, Table, Type};
+use crate::config::plan::{Column, Generated, Index, Plan, Table, Type};
 use ringmill_sqlite::{LiveColumn, LiveForeignKey, LiveIndex, LiveTable, Schema, TableKind};
 
 use super::clashes::{Clash, agreeing};
@@ -11,8 +11,7 @@ use super::narrower::Checks;
 use super::rebuild::ANEW;
 use super::types::{fitting, holds, shown_type};
 use super::{
-    Names, create_index, create_trigger, default, is_key_alone, on_delete_words, parents_first, storage,
-    trigger_name,
+    Names, create_index, create_trigger, default, is_key_alone, parents_first, storage, trigger_name,
 };
 
 /// One thing in which the database is not as the file declares it.
@@ -296,34 +295,6 @@ impl Found<'_> {
         }
     }
 
-    fn reference(&mut self, table: &Table, column: &Column, live: &LiveTable, key: &str, name: &str) {
-        let Some(reference) = &column.references else { return };
-        let parent = &self.plan.tables[reference.table];
-        let target = &parent.columns[reference.column].name;
-        let there = live.foreign_keys.iter().find(|there| refers_as(self.plan, column, there));
-        let wanted = on_delete_words(reference.on_delete);
-        match there {
-            None => self.add(
-                key,
-                format!("{name} does not refer to {}.{target} in the database", parent.sql_name),
-                Means::Wrong {
-                    remedy: format!(
-                        "SQLite adds no reference to a column that is there: remove `references`, or make {} anew",
-                        table.sql_name
-                    ),
-                },
-            ),
-            Some(there) if there.on_delete != wanted => self.add(
-                key,
-                format!("{name} has ON DELETE {} in the database, {wanted} in the file", there.on_delete),
-                Means::Wrong {
-                    remedy: format!("{}, or {}", written_on_delete(there), self.anew(table, live)),
-                },
-            ),
-            Some(_) => {}
-        }
-    }
-
     fn key(&mut self, table: &Table, live: &LiveTable) {
         let names: Vec<&str> = table.key.iter().map(|index| table.columns[*index].name.as_str()).collect();
         for index in &table.key {
@@ -506,19 +477,6 @@ pub(super) fn is_unique(live: &LiveTable, names: &[&str]) -> bool {
                 && index.condition.is_none()
                 && index.columns.iter().all(|name| name.as_deref().is_some_and(is_among))
         })
-}
-
-/// What the file says of a foreign key as it is.
-fn written_on_delete(there: &LiveForeignKey) -> String {
-    let known = [OnDelete::NoAction, OnDelete::Restrict, OnDelete::Cascade, OnDelete::SetNull];
-    match known.into_iter().find(|known| on_delete_words(*known) == there.on_delete) {
-        Some(OnDelete::NoAction) => "leave on_delete out".into(),
-        Some(known) => {
-            format!("write on_delete = \"{}\"", on_delete_words(known).to_ascii_lowercase().replace(' ', "_"))
-        }
-        // SET DEFAULT, which the file cannot say.
-        None => "leave `references` out".into(),
-    }
 }
 
 /// Without the parentheses around it.

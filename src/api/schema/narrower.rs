@@ -1,7 +1,7 @@
 //! Rules of the database that are narrower than the file's: a value that the file allows and the database refuses. Whether a CHECK
 //! is, is not guessed from its text: values that the file allows are tried on it.
 
-use crate::config::plan::{Column, Table};
+use crate::config::plan::{Column, OnDelete, Reference, Table};
 use ringmill_sqlite::{Compiler, LiveColumn, LiveIndex, LiveTable};
 use std::cell::OnceCell;
 
@@ -92,7 +92,13 @@ impl Found<'_> {
             let message = format!("{name} is NOT NULL in the database; the file allows it to be left out");
             let is_never_null =
                 column.read_only && (column.rules.default.is_some() || there.default.is_some());
-            let remedy = format!("write required = true, or {}", self.anew(table, live));
+            let is_set_null = |reference: &Reference| reference.on_delete == OnDelete::SetNull;
+            let write = match column.references.as_ref().is_some_and(is_set_null) {
+                // A DELETE of what it refers to would be refused, whatever the file says.
+                true => "write required = true and remove `references`",
+                false => "write required = true",
+            };
+            let remedy = format!("{write}, or {}", self.anew(table, live));
             let means = if is_never_null { Means::Differs } else { Means::Wrong { remedy } };
             self.add(column_key(table, column), message, means);
         }

@@ -46,8 +46,9 @@ pub(super) fn schema_of(folder: &Path, statements: &[&str]) -> Schema {
 #[track_caller]
 fn check(keys: &str, columns: &str, statements: &[&str], expected: &[&str]) {
     let folder = tempfile::tempdir().expect("a folder");
-    let file =
-        format!("[tables.p.columns]\nid = \"bigint\"\n[tables.t]\n{keys}\n[tables.t.columns]\n{columns}\n");
+    let file = format!(
+        "[tables.p.columns]\nid = \"bigint\"\n[tables.t]\nlist = \"/t\"\n{keys}\n[tables.t.columns]\n{columns}\n"
+    );
     let plan = plan_of(folder.path(), &file);
     let mut all = vec!["CREATE TABLE p (id INTEGER NOT NULL, PRIMARY KEY (id)) STRICT"];
     all.extend(statements);
@@ -164,7 +165,7 @@ fn columns() {
     one(refers, ", x INTEGER REFERENCES p ON DELETE CASCADE", &[&x("wrong")]);
     // What the file does not have.
     one("", ", x INTEGER", &["tables.t not in file"]);
-    check("list = \"/t\"", id, &[&table(", x INTEGER NOT NULL")], &["tables.t.columns wrong"]);
+    check("", id, &[&table(", x INTEGER NOT NULL")], &["tables.t.columns wrong"]);
 }
 
 #[test]
@@ -406,7 +407,7 @@ fn what_a_table_made_anew_would_lose_or_refuse_is_told() {
     });
     let (_, told) = anew.expect("NOT NULL is narrower");
     let lost = "which drops what the file does not declare (DEFAULT 'd' of x; COLLATE NOCASE of x; NOT NULL of u; \
-                UNIQUE (n, u); CHECK (n <> 9 OR x = 'a'); FOREIGN KEY (n) REFERENCES w (k); FOREIGN KEY (u) REFERENCES u), \
+                UNIQUE (n, u); CHECK (n <> 9 OR x = 'a'); FOREIGN KEY (n) REFERENCES w (k); FOREIGN KEY (u) REFERENCES u (id)), \
                 once no row is found by ";
     let rest = told.strip_prefix(lost).unwrap_or_else(|| panic!("{told}"));
     let (query, script) =

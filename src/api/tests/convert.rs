@@ -1,7 +1,8 @@
 //! Types: what is taken, what is stored, what is refused and with which words.
 
-use super::super::convert::{Rule, email, json, number, time, typed, uuid_of};
+use super::super::convert::{Rule, email, json, number, typed, uuid_of};
 use crate::config::plan::{Bound, Format, Rules, Type};
+use crate::config::time;
 use proptest::prelude::*;
 use ringmill_sqlite::Value;
 

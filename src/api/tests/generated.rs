@@ -50,7 +50,7 @@ fn row() -> impl Strategy<Value = Map<String, Value>> {
             ("digits", json!(big)),
             ("words", json!(words)),
             ("flag", json!(flag)),
-            ("time", json!(super::super::convert::time::format_timestamp(time).unwrap())),
+            ("time", json!(crate::config::time::format_timestamp(time).unwrap())),
             ("day", json!(format!("2026-02-{day:02}"))),
             ("uid", json!(super::super::convert::uuid_of(uid))),
             ("tree", tree),

@@ -79,6 +79,6 @@ fn default_words(column: &Column, live: &LiveTable, form: &str, inspector: &Insp
         Found::Row => format!(
             "; its DEFAULT, {default}, goes on writing such values into rows that are inserted without one"
         ),
-        Found::NoRow | Found::NotKnown => String::new(),
+        Found::NoRow | Found::NotKnown | Found::Failed { .. } => String::new(),
     }
 }

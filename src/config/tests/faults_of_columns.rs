@@ -126,7 +126,8 @@ fn defaults_fit_type_and_rules() {
         ("bytes", "\"aGk=\""),
         ("real", "0e-99"),
         ("double", "-0.0"),
-        ("timestamp", "\"9999-12-30T00:00:00Z\""),
+        ("timestamp", "\"9999-12-31T23:59:59.999999Z\""),
+        ("timestamp", "\"2016-12-31T23:59:60Z\""),
     ] {
         check_column(&format!("{{ type = \"{kind}\", default = {value} }}"), &[]);
     }
@@ -195,7 +196,7 @@ fn defaults_have_one_form() {
         defaults,
         [
             "\"1.10\"",
-            "\"2026-11-24T02:00:00Z\"",
+            "\"2026-11-24T02:00:00.000000Z\"",
             "\"01234567-89ab-cdef-0123-456789abcdef\"",
             "\"2026-11-24\""
         ]
@@ -261,7 +262,7 @@ fn references() {
     check_reference(
         "references = \"t.e\"",
         &[".references: \"t.e\" is a text, this column a bigint; give both the \
-         same type"],
+         same type, or remove `references`"],
     );
     check_reference(
         "references = \"t.d\"",
@@ -331,7 +332,7 @@ fn a_misspelt_type_is_told_once() {
         &other("\"integer\"", refers),
         &[
             "ringmill.toml:5: tables.b.columns.a.references: \"a.id\" is an integer, this column a bigint; give both the \
-           same type",
+           same type, or remove `references`",
         ],
     );
 }

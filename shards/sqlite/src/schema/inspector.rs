@@ -1,9 +1,9 @@
 //! Questions about the rows of a file: whether there is one of a kind. A table may be large, so the time for all questions
 //! together is bounded.
 
-use super::open_to_look;
+use super::{error_words, open_to_look};
 use crate::bounds::{INSPECT_TIME_MAX, SILENT_WAIT, STEPS_PER_LOOK};
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use std::path::Path;
 use std::time::Instant;
 
@@ -14,14 +14,19 @@ pub struct Inspector {
 }
 
 /// What was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// There is such a row.
     Row,
     /// There is none.
     NoRow,
-    /// Time was up, or the file does not answer such a question.
+    /// Time was up, or there is no file to ask.
     NotKnown,
+    /// The file does not answer such a question.
+    Failed {
+        /// Why, in SQLite's words.
+        detail: String,
+    },
 }
 
 impl Inspector {
@@ -42,7 +47,10 @@ impl Inspector {
         match ask() {
             Ok(true) => Found::Row,
             Ok(false) => Found::NoRow,
-            Err(_) => Found::NotKnown,
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+                Found::NotKnown
+            }
+            Err(error) => Found::Failed { detail: error_words(error) },
         }
     }
 }

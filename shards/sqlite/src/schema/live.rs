@@ -95,7 +95,7 @@ pub struct LiveForeignKey {
     pub columns: Vec<String>,
     /// The table it refers to.
     pub table: String,
-    /// Of that table; empty if its primary key is meant.
+    /// Of that table: its primary key's if the statement names none; empty if it has none.
     pub target_columns: Vec<String>,
     /// `NO ACTION`, `RESTRICT`, `CASCADE`, `SET NULL` or `SET DEFAULT`.
     pub on_delete: String,
@@ -273,7 +273,14 @@ fn foreign_keys(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Li
             key.target_columns.extend(row.get::<_, Option<String>>(3)?);
         }
     }
-    Ok(keys.into_iter().map(|(_, key)| key).collect())
+    let mut keys: Vec<_> = keys.into_iter().map(|(_, key)| key).collect();
+    for key in keys.iter_mut().filter(|key| key.target_columns.is_empty()) {
+        let sql = "SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk";
+        let mut statement = connection.prepare(sql)?;
+        key.target_columns =
+            statement.query_map([&key.table], |row| row.get(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    }
+    Ok(keys)
 }
 
 fn triggers(connection: &Connection, table: &str) -> rusqlite::Result<Vec<(String, String)>> {

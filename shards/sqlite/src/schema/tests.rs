@@ -1,6 +1,6 @@
 use super::{
-    ChangeError, Compiled, Compiler, LiveColumn, Schema, TableKind, Write, WriteKind, change_schema, compile,
-    run_script, run_script_telling, tables,
+    ChangeError, Compiled, Compiler, Found, Inspector, LiveColumn, Schema, TableKind, Write, WriteKind,
+    change_schema, compile, run_script, run_script_telling, tables,
 };
 use crate::Error;
 
@@ -197,7 +197,7 @@ fn a_schema_is_read_as_it_stands() {
     assert_eq!(b.indexes[0].condition.as_deref(), Some("c > 1 AND \"where\" = 'where x'"));
     let mut keys = b.foreign_keys.clone();
     keys.sort_by_key(|key| key.columns.len());
-    assert_eq!((keys[0].on_delete.as_str(), keys[0].target_columns.len()), ("CASCADE", 0));
+    assert_eq!((keys[0].on_delete.as_str(), &keys[0].target_columns), ("CASCADE", &owned(&["x"])));
     assert_eq!((&keys[1].columns, &keys[1].target_columns), (&owned(&["c", "d"]), &owned(&["y", "x"])));
     // A copy has it all, and no rows.
     let copy = Compiler::copy_of(&schema).unwrap();
@@ -209,6 +209,39 @@ fn a_schema_is_read_as_it_stands() {
         copy.query_plan("SELECT y FROM a ORDER BY y, x").unwrap(),
         ["SCAN a USING COVERING INDEX sqlite_autoindex_a_1"]
     );
+}
+
+/// A reference without columns means the primary key, in its own order.
+#[test]
+fn what_a_reference_without_columns_means() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.db");
+    let sql = [
+        "CREATE TABLE one (a UNIQUE, b PRIMARY KEY)",
+        "CREATE TABLE two (a, b, c, PRIMARY KEY (c, a))",
+        "CREATE TABLE none (a UNIQUE)",
+        "CREATE TABLE t (x REFERENCES ONE, y REFERENCES none, z REFERENCES gone, FOREIGN KEY (x, y) REFERENCES two)",
+    ];
+    run_script(&path, &owned(&sql)).unwrap();
+    let schema = Schema::read(&path).unwrap().unwrap();
+    let of = |name: &str| {
+        let keys = &schema.table("t").unwrap().foreign_keys;
+        keys.iter().find(|key| key.table == name).unwrap().target_columns.clone()
+    };
+    assert_eq!((of("ONE"), of("two")), (owned(&["b"]), owned(&["c", "a"])));
+    assert_eq!((of("none"), of("gone")), (owned(&[]), owned(&[])));
+}
+
+#[test]
+fn a_question_that_is_refused_is_not_one_that_takes_long() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.db");
+    run_script(&path, &owned(&["CREATE TABLE a (x)"])).unwrap();
+    let inspector = Inspector::open(&path);
+    assert_eq!(inspector.find("SELECT x FROM a"), Found::NoRow);
+    let Found::Failed { detail } = inspector.find("SELECT y FROM a") else { panic!("there is no y") };
+    assert!(detail.contains("no such column: y"), "{detail}");
+    assert_eq!(Inspector::of_nothing().find("SELECT 1"), Found::NotKnown);
 }
 
 #[test]

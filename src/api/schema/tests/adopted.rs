@@ -59,7 +59,10 @@ fn forms() {
 fn foreign_keys() {
     let one = |column: &str, rest: &str, expected: &[&str]| {
         let table = format!("CREATE TABLE t (id INTEGER PRIMARY KEY, x INTEGER{rest}) STRICT");
-        check("", &format!("id = \"bigint\"\nx = {column}"), &[&table], expected);
+        let other = "CREATE TABLE other (id INTEGER PRIMARY KEY) STRICT";
+        let mut all = expected.to_vec();
+        all.push("tables not in file");
+        check("", &format!("id = \"bigint\"\nx = {column}"), &[other, &table], &all);
     };
     let (told, seen) = (&["tables.t.columns.x undeclared"][..], &["tables.t.columns.x unseen"][..]);
     one("\"bigint\"", " REFERENCES p", told);
@@ -75,9 +78,10 @@ fn foreign_keys() {
         " REFERENCES p REFERENCES other",
         &["tables.t.columns.x unseen", "tables.t.columns.x undeclared"],
     );
-    one("\"bigint\"", " REFERENCES p (more)", seen);
+    one("\"bigint\"", " REFERENCES p (more)", &["tables.t.columns.x wrong"]);
+    one("\"bigint\"", " REFERENCES gone", &["tables.t.columns.x wrong"]);
     one("{ type = \"bigint\", references = \"p.id\" }", " REFERENCES p REFERENCES other", seen);
     // Of several columns, and of one that the file does not have.
-    one("\"bigint\"", ", FOREIGN KEY (id, x) REFERENCES p (id, id)", &["tables.t unseen"]);
+    one("\"bigint\"", ", FOREIGN KEY (id, x) REFERENCES p (id, id)", &["tables.t wrong"]);
     one("\"bigint\"", ", y INTEGER REFERENCES p", &["tables.t unseen", "tables.t not in file"]);
 }

@@ -1,4 +1,4 @@
-//! Timestamps and dates: any offset in, UTC with six digits out, so that the order of the text is the order of time.
+//! Timestamps and dates, of requests and of the file alike: any offset in, UTC with six digits out, so that the order of the text is the order of time.
 //! Civil arithmetic, because the clock type of `jiff` ends a day before the year 9999 does and sentinels sit there.
 
 use jiff::SignedDuration;
@@ -6,7 +6,7 @@ use jiff::civil::{Date, DateTime};
 
 /// `2026-11-24T02:00:00.123456Z` of an RFC 3339 time with an offset; rounded to microseconds (half to even, as Postgres
 /// does). `None` if it is no such time or falls outside of the years 1 to 9999.
-pub(in crate::api) fn timestamp(text: &str) -> Option<String> {
+pub(crate) fn timestamp(text: &str) -> Option<String> {
     let date = calendar(text.get(..10)?)?;
     let (clock, zone) = text.get(10..)?.strip_prefix(['T', 't', ' '])?.split_at_checked(8)?;
     let &[h1, h2, b':', m1, m2, b':', s1, s2] = clock.as_bytes() else { return None };
@@ -22,18 +22,18 @@ pub(in crate::api) fn timestamp(text: &str) -> Option<String> {
 }
 
 /// The same of microseconds since 1970.
-pub(in crate::api) fn format_timestamp(unix_us: i64) -> Option<String> {
+pub(crate) fn format_timestamp(unix_us: i64) -> Option<String> {
     let epoch = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
     format(epoch.checked_add(SignedDuration::from_micros(unix_us)).ok()?)
 }
 
 /// The date in UTC of microseconds since 1970.
-pub(in crate::api) fn format_date(unix_us: i64) -> Option<String> {
+pub(crate) fn format_date(unix_us: i64) -> Option<String> {
     format_timestamp(unix_us).map(|time| time[..10].to_owned())
 }
 
 /// A date of the calendar, `2026-11-24`, in the years 1 to 9999.
-pub(in crate::api) fn date(text: &str) -> Option<String> {
+pub(crate) fn date(text: &str) -> Option<String> {
     calendar(text).map(|_| text.to_owned())
 }
 
