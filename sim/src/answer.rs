@@ -9,7 +9,12 @@ pub struct Answer<'a> {
     pub length: Option<usize>,
     /// It says that the connection ends.
     pub is_last: bool,
+    /// Whether it was kept, as it says: one of [`FROM`].
+    pub from: Option<usize>,
 }
+
+/// Where an answer says that it comes from.
+pub const FROM: [&str; 3] = ["MISS", "HIT", "STALE"];
 
 /// The first answer of `input` and its length; `None`: it is not all there.
 pub fn parse(input: &[u8], has_body: bool) -> Result<Option<(Answer<'_>, usize)>, String> {
@@ -27,7 +32,7 @@ pub fn parse(input: &[u8], has_body: bool) -> Result<Option<(Answer<'_>, usize)>
     let status =
         first.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
     let Some(status) = status else { return Err(format!("no status line: {first:?}")) };
-    let (mut length, mut is_last) = (None, false);
+    let (mut length, mut is_last, mut from) = (None, false, None);
     for line in lines {
         let Some((name, value)) = line.split_once(": ") else { return Err(format!("no field: {line:?}")) };
         match name.to_ascii_lowercase().as_str() {
@@ -38,6 +43,12 @@ pub fn parse(input: &[u8], has_body: bool) -> Result<Option<(Answer<'_>, usize)>
                 }
             }
             "connection" => is_last |= value.eq_ignore_ascii_case("close"),
+            "x-cache" => {
+                from = FROM.iter().position(|known| *known == value);
+                if from.is_none() {
+                    return Err(format!("comes from nowhere: {value:?}"));
+                }
+            }
             "transfer-encoding" => return Err("an answer in chunks".to_owned()),
             _ => {}
         }
@@ -55,5 +66,6 @@ pub fn parse(input: &[u8], has_body: bool) -> Result<Option<(Answer<'_>, usize)>
     if input.len() < start + length {
         return Ok(None);
     }
-    Ok(Some((Answer { status, body: &input[start..start + length], length: said, is_last }, start + length)))
+    let body = &input[start..start + length];
+    Ok(Some((Answer { status, body, length: said, is_last, from }, start + length)))
 }

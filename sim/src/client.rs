@@ -3,9 +3,12 @@
 mod ask;
 mod judge;
 
+pub(crate) use judge::rows;
+
 pub use ask::REQUESTS;
 
 use crate::answer;
+use crate::answer::FROM;
 use crate::truth::Truth;
 use ask::Expected;
 use ringmill_sim_kernel::faults::Fault;
@@ -41,6 +44,7 @@ const MANNERS: &[Manner] = &[
     Manner::Vanishes,
     Manner::EndsEarly,
     Manner::Slow,
+    Manner::Slow,
     Manner::Garbage,
 ];
 
@@ -72,7 +76,7 @@ struct Connection {
     /// An answer has said that it is the last.
     has_last: bool,
     /// The newest acknowledged write of this connection, by key.
-    own: BTreeMap<i64, String>,
+    own: BTreeMap<i64, u64>,
 }
 
 /// What a client counts.
@@ -82,6 +86,8 @@ pub struct Counts {
     pub requests: Vec<u64>,
     pub connections: u64,
     pub refused: u64,
+    /// Answers that were kept, by where they came from.
+    pub from: [u64; FROM.len()],
     /// 503 and 504.
     pub unavailable: u64,
 }

@@ -21,6 +21,8 @@ pub struct Control {
     /// Draining, as far as it was announced.
     pub is_draining: bool,
     is_leaving: bool,
+    /// Answers to announced phases.
+    entered: usize,
     drain_at_ns: Option<u64>,
     drain_ns: u64,
     cut_off_ns: Option<u64>,
@@ -49,6 +51,7 @@ impl Control {
             counts: 0,
             is_draining: false,
             is_leaving: false,
+            entered: 0,
             drain_at_ns: None,
             drain_ns,
             cut_off_ns: None,
@@ -89,6 +92,7 @@ impl Control {
                     self.guest.answer(mail.source, Message::Scraped { ticket, text: "up 1\n".into() });
                 }
                 Message::Counted { .. } | Message::Entered | Message::Turned => {
+                    self.entered += usize::from(matches!(mail.message, Message::Entered));
                     self.owed -= 1;
                     self.counts += 1;
                 }
@@ -97,7 +101,11 @@ impl Control {
             }
         }
         let now_ns = self.kernel.borrow().now_ns;
-        if self.drain_at_ns.is_some_and(|at_ns| at_ns <= now_ns) {
+        let has_left = !self.is_leaving || self.entered == self.shards;
+        if !has_left && self.drain_at_ns.is_some_and(|at_ns| at_ns <= now_ns) {
+            // Shards that drain end once nobody asks them for answers any more.
+            self.drain_at(now_ns + 1_000_000);
+        } else if self.drain_at_ns.is_some_and(|at_ns| at_ns <= now_ns) {
             let phase = match std::mem::replace(&mut self.is_leaving, true) {
                 false => Phase::Leaving,
                 true => Phase::Closing { within_ns: self.drain_ns },
@@ -138,6 +146,11 @@ impl Control {
         let is_taken = self.guest.request(shard, message).is_ok();
         self.owed += usize::from(is_taken);
         is_taken
+    }
+
+    /// Whether shards may have been told to leave.
+    pub fn is_leaving(&self) -> bool {
+        self.is_leaving
     }
 
     /// Whether draining may have reached its deadline on some shard.

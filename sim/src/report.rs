@@ -1,6 +1,7 @@
 //! What is printed of runs.
 
 use ringmill_reactor::Call;
+use ringmill_sim::answer::FROM;
 use ringmill_sim::client::REQUESTS;
 use ringmill_sim::shrink::Smaller;
 use ringmill_sim::world::{Failure, Outcome, Settings};
@@ -13,6 +14,7 @@ pub(crate) struct Sum {
     seeds: u64,
     fired: Vec<u64>,
     requests: Vec<u64>,
+    from: [u64; FROM.len()],
     calls: Vec<u64>,
     connections: u64,
     refused: u64,
@@ -28,6 +30,7 @@ impl Sum {
             seeds: 0,
             fired: vec![0; Fault::ALL.len()],
             requests: vec![0; REQUESTS.len()],
+            from: [0; FROM.len()],
             calls: vec![0; Call::ALL.len()],
             connections: 0,
             refused: 0,
@@ -41,6 +44,7 @@ impl Sum {
         self.seeds += 1;
         self.fired.iter_mut().zip(&outcome.fired).for_each(|(sum, one)| *sum += one);
         self.requests.iter_mut().zip(&outcome.counts.requests).for_each(|(sum, one)| *sum += one);
+        self.from.iter_mut().zip(outcome.counts.from).for_each(|(sum, one)| *sum += one);
         self.calls.iter_mut().zip(&outcome.calls).for_each(|(sum, one)| *sum += one);
         self.connections += outcome.counts.connections;
         self.refused += outcome.counts.refused;
@@ -54,7 +58,8 @@ impl Sum {
         let faults = Fault::ALL.iter().map(|fault| fault.label()).zip(&self.fired);
         let requests = REQUESTS.iter().copied().zip(&self.requests);
         let calls = Call::ALL.iter().map(|call| format!("{call:?}")).zip(&self.calls);
-        let named = faults.chain(requests).map(|(name, count)| (name.to_owned(), count));
+        let from = FROM.iter().copied().zip(&self.from);
+        let named = faults.chain(requests).chain(from).map(|(name, count)| (name.to_owned(), count));
         named.chain(calls).filter(|(_, count)| **count < least).map(|(name, _)| name).collect()
     }
 
@@ -65,6 +70,10 @@ impl Sum {
         }
         println!("answers:");
         for (name, count) in REQUESTS.iter().zip(&self.requests) {
+            println!("  {name:<20} {count:>9}");
+        }
+        println!("answers that are kept:");
+        for (name, count) in FROM.iter().zip(&self.from) {
             println!("  {name:<20} {count:>9}");
         }
         println!("calls of the handler:");

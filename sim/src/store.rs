@@ -2,7 +2,7 @@
 
 use crate::truth::Truth;
 use ringmill::shard::{Ask, Message, StoreAnswers};
-use ringmill_mesh::{Mesh, Waker};
+use ringmill_mesh::{Board, Mesh, Waker};
 use ringmill_sim_kernel::faults::Fault;
 use ringmill_sim_kernel::kernel::{Event, Shared};
 use ringmill_sqlite::{Answers, Class, Error, Job, Reply, Rows, Ticket, Value, held_bytes};
@@ -38,6 +38,8 @@ struct State {
     /// The longest that a job usually takes.
     job_ns_most: u64,
     held_bytes: isize,
+    /// Two questions for one answer that is kept were with the store at once.
+    twice: Option<String>,
     /// The instant that virtual time is counted from, and what virtual time was then.
     epoch: Option<(Instant, u64)>,
 }
@@ -52,6 +54,7 @@ impl Store {
         mesh: &Arc<Mesh<Message>>,
         truth: &Rc<RefCell<Truth>>,
         schema: &str,
+        board: &Arc<Board>,
     ) -> Store {
         let connection = Connection::open_in_memory().expect("a database in memory");
         connection.execute_batch(schema).expect("the schema");
@@ -60,7 +63,7 @@ impl Store {
         let answers = (0..THREADS)
             .map(|thread| {
                 let seat = mesh.guest_seat(1 + thread);
-                StoreAnswers::new(seat.adopt_guest(Waker::Callback(Box::new(|| ()))), control)
+                StoreAnswers::new(seat.adopt_guest(Waker::Callback(Box::new(|| ()))), control, board.clone())
             })
             .collect();
         Store(Rc::new(RefCell::new(State {
@@ -72,6 +75,7 @@ impl Store {
             next: 0,
             job_ns_most,
             held_bytes: 0,
+            twice: None,
             epoch: None,
         })))
     }
@@ -83,6 +87,19 @@ impl Store {
 
     pub fn waiting(&self) -> usize {
         self.0.borrow().waiting.len()
+    }
+
+    /// What was asked although the answer to it was under way.
+    pub fn asked_twice(&self) -> Option<String> {
+        self.0.borrow().twice.clone()
+    }
+
+    /// All rows, by key.
+    pub fn rows(&self) -> BTreeMap<i64, String> {
+        let state = self.0.borrow();
+        let mut all = state.connection.prepare("SELECT id, value FROM cells").expect("a query");
+        let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+        rows.map(|row| row.expect("a row")).collect()
     }
 
     pub fn held_bytes(&self) -> isize {
@@ -134,7 +151,12 @@ impl State {
         let is_write = waiting.job.class == Class::Write;
         let results = self.run_all(&waiting.job);
         if results.is_ok() && is_write {
-            for statement in &waiting.job.statements {
+            for (statement, rows) in waiting.job.statements.iter().zip(results.iter().flatten()) {
+                if let (true, Some(Value::Integer(key))) =
+                    (statement.sql.starts_with("DELETE") && rows.changed > 0, statement.parameters.first())
+                {
+                    self.truth.borrow_mut().delete(*key);
+                }
                 for parameter in &statement.parameters {
                     if let Value::Text(text) = parameter {
                         self.truth.borrow_mut().commit(text);
@@ -217,6 +239,20 @@ impl Ask for Store {
         } else {
             kernel.random.magnitude(2_000, state.job_ns_most)
         };
+        let same = |waiting: &&Waiting| {
+            let of = |job: &Job| {
+                job.statements
+                    .iter()
+                    .map(|one| format!("{} {:?}", one.sql, one.parameters))
+                    .collect::<Vec<_>>()
+            };
+            job.class != Class::Write && of(&waiting.job) == of(&job)
+        };
+        // Those of /mark and /large are each for one request.
+        let is_kept = job.statements.iter().all(|statement| statement.sql.contains("cells"));
+        if is_kept && state.waiting.values().find(same).is_some() {
+            state.twice = Some(job.statements[0].sql.to_string());
+        }
         state.next += 1;
         kernel.after(delay, Event::Store(state.next));
         drop(kernel);

@@ -10,6 +10,8 @@ pub struct Truth {
     meant: BTreeMap<String, i64>,
     /// When a value was committed.
     committed: BTreeMap<String, u64>,
+    /// When rows were deleted, by key.
+    deleted: BTreeMap<i64, Vec<u64>>,
     /// The newest acknowledged write of each key.
     acknowledged: BTreeMap<i64, u64>,
     /// Values whose writers were told that nothing was done.
@@ -28,6 +30,28 @@ impl Truth {
             self.commits += 1;
             self.committed.insert(value.to_owned(), self.commits);
         }
+    }
+
+    /// The store has deleted the row of this key.
+    pub fn delete(&mut self, key: i64) {
+        self.commits += 1;
+        self.deleted.entry(key).or_default().push(self.commits);
+    }
+
+    /// How many writes there were until now.
+    pub fn commits(&self) -> u64 {
+        self.commits
+    }
+
+    /// A client was told that the row is deleted, which it asked for after so many writes. Gives the least that it then knows.
+    pub fn acknowledge_delete(&mut self, key: i64, since: u64) -> Result<u64, String> {
+        let all = self.deleted.get(&key).map_or(&[][..], Vec::as_slice);
+        let Some(first) = all.iter().copied().find(|commit| *commit > since) else {
+            return Err(format!("the deletion of key {key} was acknowledged and never done"));
+        };
+        let newest = self.acknowledged.entry(key).or_default();
+        *newest = (*newest).max(first);
+        Ok(first)
     }
 
     /// A client was told that its write is done.
@@ -58,7 +82,9 @@ impl Truth {
     /// Whether a read may have got this value (`None`: no row).
     pub fn saw(&self, key: i64, value: Option<&str>, floor: u64) -> Result<(), String> {
         let Some(value) = value else {
-            return if floor == 0 {
+            let is_deleted =
+                self.deleted.get(&key).is_some_and(|all| all.iter().any(|commit| *commit >= floor));
+            return if floor == 0 || is_deleted {
                 Ok(())
             } else {
                 Err(format!("key {key}: no row after an acknowledged write"))

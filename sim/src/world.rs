@@ -6,8 +6,8 @@ use crate::store::{Store, THREADS};
 use crate::truth::Truth;
 use ringmill::api::Api;
 use ringmill::config::Plan;
-use ringmill::shard::{LANES, Message, Parts, Routes, STORE_UNDER_WAY_MAX, Shard};
-use ringmill_mesh::{Mesh, Places, Port};
+use ringmill::shard::{Coherence, LANES, Message, Parts, Routes, STORE_UNDER_WAY_MAX, Shard};
+use ringmill_mesh::{Board, Mesh, Places, Port};
 use ringmill_reactor::{Call, Wait};
 use ringmill_serve::{INPUT_BYTES_PAUSE, OUTPUT_BYTES_MAX, READS_BEGUN_MAX};
 use ringmill_sim_kernel::driver::Simulated;
@@ -161,7 +161,7 @@ pub fn run(product: &Product, settings: &Settings) -> Outcome {
     if is_rush {
         for fault in [Fault::LateHandshake, Fault::LateCompletion] {
             if !settings.without.contains(&fault) {
-                faults.set(fault, 0.5);
+                faults.set(fault, 0.7);
             }
         }
     }
@@ -172,7 +172,11 @@ pub fn run(product: &Product, settings: &Settings) -> Outcome {
     let places = Arc::new(Places::new(places_drawn));
     let mesh = Mesh::<Message>::with_bounds(shards, 1 + THREADS, requests_max, posts_max);
     let truth = Rc::new(RefCell::new(Truth::default()));
-    let store = Store::new(&kernel, &mesh, &truth, &product.schema);
+    let coherence = Coherence {
+        board: Arc::new(Board::new()),
+        seed: ringmill_cache::Seed::new([random.number(), random.number(), random.number(), random.number()]),
+    };
+    let store = Store::new(&kernel, &mesh, &truth, &product.schema, &coherence.board);
     let control = Control::new(&kernel, &mesh, seed);
     let epoch = Instant::now();
     store.set_epoch(epoch, START_NS);
@@ -188,6 +192,7 @@ pub fn run(product: &Product, settings: &Settings) -> Outcome {
                 routes: routes.clone(),
                 store: store.clone(),
                 under_way_max,
+                coherence: coherence.clone(),
             };
             let listener = kernel.borrow().listener_fd(shard);
             let host = (&plan, places.clone());
@@ -241,7 +246,7 @@ const UNSENT_MOST: usize = OUTPUT_BYTES_MAX + READS_BEGUN_MAX * 90_000 + 300_000
 
 /// The most timers that a shard may have set.
 fn server_timers(census: &ringmill::shard::Census) -> usize {
-    census.server.connections + 4
+    census.server.connections + 5
 }
 
 impl World {
@@ -277,6 +282,7 @@ impl World {
         // Everything comes back.
         self.until(PATIENCE_NS, |world| world.is_at_rest().is_ok())?;
         self.is_at_rest().map_err(|words| ("not-given-back", words))?;
+        self.are_copies_right().map_err(|words| ("copy-differs", words))?;
         if drains_amid.is_none() {
             let now_ns = self.kernel.borrow().now_ns;
             self.control.drain_at(now_ns);
@@ -384,7 +390,7 @@ impl World {
         let census = shard.census();
         let is_too_much = census.server.begun_most > READS_BEGUN_MAX
             || census.server.input_most > INPUT_BYTES_PAUSE + 2 * 4096 * 64
-            // One of each connection; and of draining, of the listeners' grace, of the queues, of an accept that failed.
+            // One of each connection; and of draining, of the listeners' grace, of the queues, of the cache, of an accept that failed.
             || census.timers > server_timers(&census)
             || census.server.unsent_most > UNSENT_MOST
             || census.under_way.iter().zip(&self.under_way_max).any(|(has, most)| has > most)
@@ -394,6 +400,10 @@ impl World {
         }
         if !census.server.is_balanced {
             return Err(("unbalanced", format!("shard {index} counts wrong: {census:?}")));
+        }
+        // Whoever leaves makes his own answers.
+        if let Some(sql) = self.store.asked_twice().filter(|_| !self.control.is_leaving()) {
+            return Err(("asked-twice", format!("{sql} was asked while its answer was under way")));
         }
         if census.server.has_idle_room {
             return Err(("idle-room", format!("shard {index} lets requests wait for room that is there")));
@@ -415,6 +425,28 @@ impl World {
             }
         } else {
             self.kernel.borrow_mut().at(end_ns, Event::Enter(index));
+        }
+        Ok(())
+    }
+
+    /// Whether every answer that is kept and may be given says what the store says.
+    fn are_copies_right(&self) -> Result<(), String> {
+        let rows = self.store.rows();
+        for kept in self.shards.iter().flatten().flat_map(Shard::kept).filter(|kept| kept.is_valid) {
+            let is_right = match (kept.status, kept.item()) {
+                (404, Some(key)) => !rows.contains_key(&key),
+                (_, Some(key)) => rows.get(&key).is_some_and(|value| {
+                    kept.body == format!(r#"{{"id":{key},"value":"{value}"}}"#).as_bytes()
+                }),
+                (_, None) => crate::client::rows(&kept.body).is_some_and(|kept| kept == rows),
+            };
+            if !is_right {
+                let body = String::from_utf8_lossy(&kept.body);
+                return Err(format!(
+                    "{:?} is kept as {} {body}, and there is {rows:?}",
+                    kept.key, kept.status
+                ));
+            }
         }
         Ok(())
     }
@@ -466,6 +498,7 @@ impl World {
             let of = &client.counts;
             counts.requests.resize(of.requests.len(), 0);
             counts.requests.iter_mut().zip(&of.requests).for_each(|(sum, one)| *sum += one);
+            counts.from.iter_mut().zip(of.from).for_each(|(sum, one)| *sum += one);
             counts.connections += of.connections;
             counts.refused += of.refused;
             counts.unavailable += of.unavailable;

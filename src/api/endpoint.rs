@@ -191,14 +191,20 @@ impl SqlEndpoint {
         let class = self.class();
         let parameters = self.used.iter().map(|index| values[*index].clone()).collect();
         let statements = vec![Statement { sql: self.statement.clone(), parameters }];
-        let is_shown = self.reply.as_ref().is_some_and(Template::needs_parameters);
-        let refers = self.verb == Verb::Write && self.parameters.iter().any(|parameter| parameter.refers);
-        if !is_shown && !refers {
-            values.clear();
-        }
         let result_columns = self.row.as_ref().map(RowShape::len);
         let job = Job { class, statements, statement_timeout: self.timeout, result_columns };
         Ok((job, Asked::Sql { parameters: values }))
+    }
+
+    /// The value of a parameter among those of a request.
+    pub(super) fn parameter<'a>(&self, name: &str, values: &'a [Value]) -> Option<&'a Value> {
+        values.get(self.parameters.iter().position(|parameter| parameter.name == name)?)
+    }
+
+    /// A column of the first row of the answer.
+    pub(super) fn cell<'a>(&self, name: &str, results: &'a [Rows]) -> Option<&'a Value> {
+        let rows = results.first()?;
+        rows.cells.get(..rows.columns)?.get(self.row.as_ref()?.position(name)?)
     }
 
     /// Which parameters refer to a row, in the order of the file, and whether the statement may break foreign keys that none of
@@ -227,7 +233,7 @@ impl SqlEndpoint {
         }
     }
 
-    /// `parameters` are the values of all of them, if the reply shows some.
+    /// `parameters` are the values of all of them.
     pub(super) fn finish(&self, parameters: &[Value], results: &[Rows]) -> Answer {
         let Some(rows) = results.first() else { return refuse::internal("a statement without a result") };
         let row = each_row(rows).next();
@@ -267,7 +273,7 @@ impl SqlEndpoint {
     }
 
     /// A constraint or a value that refused the statement: of the columns only the parameters' names are known here. `values` are the
-    /// parameters', if one of them may refer to a row that does not exist.
+    /// parameters'.
     pub(super) fn blame(&self, blame: Blame, values: &[Value]) -> Answer {
         let cause = blame.cause();
         let mut faults = Faults::default();

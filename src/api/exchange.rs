@@ -95,6 +95,11 @@ impl Answer {
         }
     }
 
+    /// To a request that has too many ahead of it.
+    pub fn shed() -> Answer {
+        super::refuse::unavailable("the database did not get to it within wait_timeout")
+    }
+
     pub(super) fn with_cause(mut self, cause: impl Into<String>) -> Answer {
         self.cause = Some(cause.into());
         self
@@ -127,15 +132,20 @@ pub(super) enum Asked {
         linked: Linked,
     },
     Update {
+        /// Of the row.
+        key: Vec<Value>,
         linked: Linked,
         /// What was given for columns that may not be changed.
         fixed: Vec<(ColumnIndex, Value)>,
         /// Whether the first statement is the UPDATE, or there is nothing to change.
         change: Change,
     },
-    Delete,
+    Delete {
+        /// Of the row.
+        key: Vec<Value>,
+    },
     Sql {
-        /// Their values, if the reply shows some or some may refer to a row that does not exist.
+        /// The values of all of them.
         parameters: Vec<Value>,
     },
 }

@@ -19,6 +19,7 @@ mod convert;
 mod endpoint;
 mod exchange;
 mod faults;
+mod freshness;
 mod key_room;
 mod names;
 mod percent;
@@ -51,6 +52,7 @@ use table::Table;
 use write::Update;
 
 pub use exchange::{Answer, Begin, Constant, ConstantIndex, Fields, Pending, Request};
+pub use freshness::Hash;
 pub use percent::normalize as normal_path;
 pub use router::{Found, Route, RouteIndex, Terms};
 pub use schema::{Difference, Harm, Means, Step, TableSchema, differences, schema};
@@ -214,6 +216,12 @@ impl Api {
         }
     }
 
+    /// Whether answers to such a request are kept.
+    pub fn is_cached(&self, found: &Found<'_>, method: Method) -> bool {
+        let terms = self.operation(found.route, method).map(|operation| &self.operations[operation].terms);
+        terms.is_some_and(|terms| terms.cache.is_some() && !terms.writes)
+    }
+
     /// Finishes a request with what the database said.
     pub fn finish(&self, pending: Pending, reply: Reply) -> Answer {
         let kind = self.operations[pending.operation].kind;
@@ -233,7 +241,7 @@ impl Api {
             (Kind::Put(table) | Kind::Patch(table), Asked::Update { fixed, change, .. }) => {
                 self.tables[table].finish_update(&fixed, change, &results)
             }
-            (Kind::Delete(table), Asked::Delete) => self.tables[table].finish_delete(&results),
+            (Kind::Delete(table), Asked::Delete { .. }) => self.tables[table].finish_delete(&results),
             (Kind::Sql(index), Asked::Sql { parameters }) => {
                 self.statements[index].finish(&parameters, &results)
             }

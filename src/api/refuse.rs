@@ -156,7 +156,7 @@ pub(super) fn raised(text: &str) -> Faults {
     Faults::one(words::BODY, text[..end].to_owned())
 }
 
-fn unavailable(cause: impl Into<String>) -> Answer {
+pub(super) fn unavailable(cause: impl Into<String>) -> Answer {
     let answer =
         Answer { retry_after_seconds: Some(RETRY_AFTER_SECONDS), ..Answer::json(503, words::UNAVAILABLE) };
     answer.with_cause(cause)

@@ -33,7 +33,8 @@ pub(super) use differences::{made_index, steps};
 use forms::form_clause;
 pub(super) use forms::{example, form, in_form, keeps_form};
 pub(super) use missing::drop_on_write;
-pub(super) use triggers::put_aside;
+pub(super) use triggers::{own_triggers, put_aside};
+pub(super) use types::holds;
 pub(super) use unknown::stand_in;
 
 #[cfg(test)]

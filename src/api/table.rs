@@ -42,6 +42,10 @@ pub(super) struct Table {
     pub(super) location: Option<Vec<LocationPart>>,
     /// `None`: no path leads to a row.
     pub(super) key_room: Option<KeyRoom>,
+    /// Where a created row has its key's cells; `None`: it does not have them.
+    pub(super) created_key: Option<Vec<usize>>,
+    /// Whether two keys that the database takes for equal are the same values.
+    pub(super) has_exact_key: bool,
     /// Of the CHECKs that the database has.
     pub(super) checks: Vec<CheckColumn>,
 }
@@ -145,7 +149,13 @@ impl Table {
         created.extend(table.key.iter().filter(|column| !visible.contains(column)));
         let location = table.item.as_deref().filter(|_| table.access.get);
         let location = location.and_then(|item| location_parts(item, table, &created));
-        let created_needed = location.is_some() || templates.create.needs_row();
+        // Whoever has kept that there is no such row has to be told which.
+        let created_needed =
+            location.is_some() || templates.create.needs_row() || table.cache.is_some() && table.access.get;
+        let created_key = created_needed.then(|| {
+            let cell = |column: &ColumnIndex| created.iter().position(|known| known == column);
+            table.key.iter().filter_map(cell).collect()
+        });
 
         let shown = |template: &Template| template.needs_row().then_some(&visible[..]);
         let set: Vec<_> = inserted.iter().map(|(column, _)| *column).collect();
@@ -174,6 +184,8 @@ impl Table {
             statements,
             templates,
             location,
+            created_key,
+            has_exact_key: false,
             key_room: KeyRoom::of(table, target_bytes_max),
             checks: Vec::new(),
             columns,
@@ -237,7 +249,7 @@ impl Table {
             }
             Blame::Reference => self.blame_reference(asked, &mut faults),
             // What a DELETE is refused for stands in other rows than its own.
-            Blame::Missing { .. } | Blame::Constraint { .. } if matches!(asked, Asked::Delete) => {
+            Blame::Missing { .. } | Blame::Constraint { .. } if matches!(asked, Asked::Delete { .. }) => {
                 self.invalid(&faults)
             }
             Blame::Missing { column } => {

@@ -122,11 +122,6 @@ impl Template {
         compiled
     }
 
-    /// Whether it shows parameters.
-    pub(super) fn needs_parameters(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Parameter(..)))
-    }
-
     /// Whether it shows something of the row.
     pub(super) fn needs_row(&self) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Row | Piece::Cell(_) | Piece::Rows))

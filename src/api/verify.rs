@@ -11,6 +11,7 @@ mod endpoints;
 mod forms;
 mod linked;
 mod returning;
+mod rows;
 mod touched;
 mod views;
 
@@ -107,6 +108,7 @@ pub fn verify(plan: &Plan, live: &Schema, inspector: &Inspector, depth: Depth) -
     }
     views::check_tables(&mut findings, &api, live);
     endpoints::check(&mut findings, &mut api, &compiler, live);
+    rows::tell(&mut api, plan, live);
     if depth == Depth::Notes {
         advice::advise(&mut findings, &api, &compiler, live);
         forms::advise(&mut findings, live, inspector);

@@ -121,7 +121,7 @@ impl Table {
             return Err(self.invalid(&faults).into());
         }
         let job = self.update_job(&key, &mut set, &fixed, request.now_unix_us);
-        Ok((job.0, Asked::Update { linked: job.1, fixed, change: job.2 }))
+        Ok((job.0, Asked::Update { key, linked: job.1, fixed, change: job.2 }))
     }
 
     /// The UPDATE; behind it the row, if something was given that only the row can tell to be right. Without anything to
@@ -215,9 +215,9 @@ impl Table {
     }
 
     pub(super) fn begin_delete(&self, found: &Found<'_>) -> Question {
-        let parameters = self.key_of(found).ok_or_else(|| self.not_found())?;
-        let statements = vec![Statement { sql: self.statements.delete.clone(), parameters }];
-        Ok((Job::new(Class::Write, statements), Asked::Delete))
+        let key = self.key_of(found).ok_or_else(|| self.not_found())?;
+        let statements = vec![Statement { sql: self.statements.delete.clone(), parameters: key.clone() }];
+        Ok((Job::new(Class::Write, statements), Asked::Delete { key }))
     }
 
     pub(super) fn finish_delete(&self, results: &[Rows]) -> Answer {

@@ -122,7 +122,7 @@ const HIDDEN: &str = "***";
 /// `key` is that of the table or endpoint.
 fn print_terms(plan: &Plan, key: &str, terms: &Terms) {
     let is_secret = |name: &str| plan.places.is_secret(&key_of(key, name));
-    let Touched { reads, writes } = &terms.touched;
+    let Touched { reads, writes, .. } = &terms.touched;
     for (name, tags) in [("reads", reads), ("writes", writes)] {
         if !tags.is_empty() {
             let tags: Vec<_> = tags.iter().map(|tag| shown_tag(plan, tag)).collect();

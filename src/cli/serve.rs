@@ -7,8 +7,10 @@ use crate::config::{Flag, Plan};
 use crate::control::admin::{AdminListener, remove_socket_file};
 use crate::control::log::{self, FINISH_TIMEOUT, emit, line};
 use crate::control::{self, Ended, Host, Printer, Running};
-use crate::shard::{Message, Parts, Routes, STORE_LANE_MAX, STORE_UNDER_WAY_MAX, Seed, StoreAnswers, spawn};
-use ringmill_mesh::{Mesh, Places, Waker};
+use crate::shard::{
+    Coherence, Message, Parts, Routes, STORE_LANE_MAX, STORE_UNDER_WAY_MAX, Seed, StoreAnswers, spawn,
+};
+use ringmill_mesh::{Board, Mesh, Places, Waker};
 use ringmill_reactor::{Fd, Listener, SEED_BYTES};
 use ringmill_sqlite::{Options, Store};
 use std::process::ExitCode;
@@ -136,10 +138,11 @@ fn start(plan: Arc<Plan>, host: Host, printer: Printer) -> Result<Running, Failu
         busy_timeout: plan.database.wait_timeout,
         ..Options::new(database)
     };
+    let coherence = Coherence { board: Arc::new(Board::new()), seed: cache_seed()? };
     let store = Store::open(options, |thread| {
         // Nothing is ever sent to a store's thread through the mesh.
         let guest = mesh.guest_seat(1 + thread).adopt_guest(Waker::Callback(Box::new(|| ())));
-        Box::new(StoreAnswers::new(guest, control))
+        Box::new(StoreAnswers::new(guest, control, coherence.board.clone()))
     })?;
     let notify = Arc::new(Notify::new());
     let waker = notify.clone();
@@ -170,6 +173,7 @@ fn start(plan: Arc<Plan>, host: Host, printer: Printer) -> Result<Running, Failu
                 routes: routes.clone(),
                 store: store.handle(),
                 under_way_max: STORE_UNDER_WAY_MAX,
+                coherence: coherence.clone(),
             },
             cpu: host.shard_cpus[shard],
             seat: mesh.seat(shard),
@@ -221,8 +225,22 @@ fn connections_max(plan: &Plan, host: &Host) -> usize {
 /// What "auto" comes to at most, should there be no descriptor limit.
 const CONNECTIONS_AUTO_MAX: usize = 1_000_000;
 
+/// Of the keys and tags of all shards.
+fn cache_seed() -> Result<ringmill_cache::Seed, Failure> {
+    let bytes: [u8; 32] = random_bytes()?;
+    let mut words = [0; 4];
+    for (word, part) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+        *word = part.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    }
+    Ok(ringmill_cache::Seed::new(words))
+}
+
 fn random_seed() -> Result<[u8; SEED_BYTES], Failure> {
-    let mut bytes = [0; SEED_BYTES];
+    random_bytes()
+}
+
+fn random_bytes<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
     let mut source = std::fs::File::open("/dev/urandom")?;
     std::io::Read::read_exact(&mut source, &mut bytes)?;
     Ok(bytes)

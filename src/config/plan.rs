@@ -32,30 +32,23 @@ pub struct Plan {
 impl Plan {
     /// A sentence for the log about keys that are declared and do nothing in this version; `None` if there are none.
     pub fn no_effect_yet(&self) -> Option<String> {
-        let (mut cache, mut rate_limit) = (false, false);
         let mut places = Vec::new();
         let tables = self.tables.iter().map(|table| {
             let limits = &table.rate_limit;
             let all = [&limits.list, &limits.get, &limits.create, &limits.update, &limits.delete];
-            ("tables", &table.name, table.cache.is_some(), all.iter().any(|policies| !policies.is_empty()))
+            ("tables", &table.name, all.iter().any(|policies| !policies.is_empty()))
         });
-        let endpoints = self.endpoints.iter().map(|endpoint| {
-            ("endpoints", &endpoint.name, endpoint.cache.is_some(), !endpoint.rate_limit.is_empty())
-        });
-        for (section, name, has_cache, has_limits) in tables.chain(endpoints) {
-            cache |= has_cache;
-            rate_limit |= has_limits;
-            if has_cache || has_limits {
+        let endpoints = self
+            .endpoints
+            .iter()
+            .map(|endpoint| ("endpoints", &endpoint.name, !endpoint.rate_limit.is_empty()));
+        for (section, name, has_limits) in tables.chain(endpoints) {
+            if has_limits {
                 places.push(format!("{section}.{name}"));
             }
         }
-        let what = match (cache, rate_limit) {
-            (true, true) => "cache and rate_limit have",
-            (true, false) => "cache has",
-            (false, true) => "rate_limit has",
-            (false, false) => return None,
-        };
-        Some(format!("{what} no effect in this version: {}", places.join(", ")))
+        let places = Some(places.join(", ")).filter(|places| !places.is_empty())?;
+        Some(format!("rate_limit has no effect in this version: {places}"))
     }
 }
 

@@ -122,7 +122,7 @@ Kept for later and refused until then: entries of `database.replicas` and of a t
 /// Behind the reserved keys.
 const NO_EFFECT: &str = ".
 
-`cache` and `rate_limit` are read and checked and have no effect yet; `serve` says so.
+`rate_limit` is read and checked and has no effect yet; `serve` says so.
 ";
 
 struct Page {

@@ -1,7 +1,7 @@
 //! Prometheus text (exposition format 0.0.4). The table of names and what they mean stands here alone.
 
 use super::process::Process;
-use crate::shard::{KINDS, Snapshot};
+use crate::shard::{CacheCounts, KINDS, RESULTS, Snapshot};
 use ringmill_http1::Method;
 use ringmill_serve::{BUCKET_BOUNDS_NS, Counters};
 use ringmill_sqlite::{Statistics, ThreadStatistics};
@@ -79,6 +79,7 @@ pub(super) fn render(scrape: &Scrape<'_>, per: Per) -> String {
     durations(&mut text, scrape, &groups);
     connections(&mut text, &groups);
     shards(&mut text, scrape, &groups);
+    cache(&mut text, &groups);
     store(&mut text, scrape.store);
     process(&mut text, scrape);
     text.0
@@ -92,6 +93,7 @@ fn sum(shards: &[Snapshot]) -> Option<Snapshot> {
         sum.is_degraded |= shard.is_degraded;
         // What all of them know.
         sum.foreign_writes = sum.foreign_writes.min(shard.foreign_writes);
+        sum.cache.add(&shard.cache);
         sum.store_waiting += shard.store_waiting;
         sum.log_dropped += shard.log_dropped;
     }
@@ -232,6 +234,43 @@ fn shards(text: &mut Text, scrape: &Scrape<'_>, groups: &[(String, Snapshot)]) {
         text.sample(name, &[("server", "sqlite"), ("shard", shard)], snapshot.foreign_writes as f64);
     }
 }
+
+fn cache(text: &mut Text, groups: &[(String, Snapshot)]) {
+    let name = "ringmill_cache_requests_total";
+    let help = "Requests whose answers may be kept, by where the answer came from.";
+    text.family(name, "counter", help);
+    for (shard, snapshot) in groups {
+        for (result, count) in RESULTS.iter().zip(snapshot.cache.results) {
+            text.sample(name, &[("result", result), ("shard", shard)], count as f64);
+        }
+    }
+    let rows: [CacheRow; 4] = [
+        (
+            "ringmill_cache_bytes",
+            "gauge",
+            "Bytes of answers that are kept, with what it takes to find them.",
+            |c| c.bytes,
+        ),
+        ("ringmill_cache_entries", "gauge", "Answers that are kept; a copy on another shard counts.", |c| {
+            c.entries
+        }),
+        ("ringmill_cache_evictions_total", "counter", "Answers that went for want of room.", |c| c.evictions),
+        (
+            "ringmill_cache_invalidations_total",
+            "counter",
+            "Writes that made answers stale, in the whole process.",
+            |c| c.invalidations,
+        ),
+    ];
+    for (name, kind, help, value) in rows {
+        text.family(name, kind, help);
+        for (shard, snapshot) in groups {
+            text.sample(name, &[("shard", shard)], value(&snapshot.cache) as f64);
+        }
+    }
+}
+
+type CacheRow = (&'static str, &'static str, &'static str, fn(&CacheCounts) -> u64);
 
 type Row = (&'static str, &'static str, &'static str, fn(&Counters) -> f64);
 

@@ -1,5 +1,6 @@
 //! What crosses between cores and threads: one closed enum.
 
+use super::cache::{CacheCounts, Fetched, Send};
 use crate::control::log::Line;
 use ringmill_serve::Counters;
 use ringmill_sqlite::{Reply, Ticket};
@@ -13,6 +14,15 @@ pub enum Message {
         ticket: Ticket,
         /// What came of it.
         reply: Reply,
+    },
+    /// Shard to shard, a request: an answer that the other one owns.
+    Fetch(Send),
+    /// The answer to `Fetch`.
+    Fetched {
+        /// Of the request.
+        number: usize,
+        /// What came of it.
+        fetched: Box<Fetched>,
     },
     /// Shard to control, a request: the text of all metrics.
     Scrape {
@@ -55,9 +65,9 @@ pub enum Message {
 }
 
 /// Names of the kinds, in the order of [`Message::kind`]: the label of `ringmill_mesh_messages_total`.
-pub const KINDS: [&str; 12] = [
+pub const KINDS: [&str; 14] = [
     "stored", "scrape", "scraped", "count", "counted", "enter", "entered", "log", "drained", "store", "turn",
-    "turned",
+    "turned", "fetch", "fetched",
 ];
 
 impl Message {
@@ -76,6 +86,8 @@ impl Message {
             Message::Store(_) => 9,
             Message::Turn => 10,
             Message::Turned => 11,
+            Message::Fetch(_) => 12,
+            Message::Fetched { .. } => 13,
         }
     }
 }
@@ -99,6 +111,8 @@ pub struct Snapshot {
     pub counters: Counters,
     /// The database's file does not serve.
     pub is_degraded: bool,
+    /// Of its part of the cache.
+    pub cache: CacheCounts,
     /// Writes by other processes that it knows of.
     pub foreign_writes: u64,
     /// Jobs handed to the store and not replied to.

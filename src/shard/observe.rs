@@ -74,10 +74,8 @@ impl<A: Ask> ShardService<A> {
                 let line = line.with_number("core", self.shard as f64);
                 self.log_seldom(reactor, Seldom::Stalled, 1, line);
             }
-            Observation::Drained { .. } => {
-                // Control looks once a second anyway.
-                let _ = reactor.driver().post(self.control, Message::Drained);
-            }
+            // Others may still wait for what this shard owns.
+            Observation::Drained { .. } => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! A shard's thread: it makes everything that it owns itself, and turns until it is drained.
 
+use super::cache::{Cache, Kept};
 use super::service::{Parts, ShardService};
 use super::{Ask, LANES, Message};
 use crate::config::plan::{Access, Plan};
@@ -154,20 +155,31 @@ impl<D: Driver<Message = Message>, A: Ask> Shard<D, A> {
         }
     }
 
-    /// Whether it was told to drain and has.
-    pub fn is_drained(&self) -> bool {
+    /// What its part of the cache keeps.
+    pub fn kept(&self) -> Vec<Kept> {
+        self.server.service.cache.as_ref().map_or_else(Vec::new, |cache| cache.kept().collect())
+    }
+
+    /// Whether it was told to drain and has, and nobody waits for it any more.
+    pub fn is_drained(&mut self) -> bool {
         self.server.is_drained()
+            && self.server.service.cache.as_ref().is_none_or(Cache::is_idle)
+            // What others have asked before they heard of leaving.
+            && !self.reactor.driver().has_mail()
     }
 
     /// Lets what was posted in the last turn leave; how many requests draining has cut off.
     pub fn end(mut self) -> usize {
+        // Control looks once a second anyway.
+        let control = self.server.service.control;
+        let _ = self.reactor.driver().post(control, Message::Drained);
         // What was posted in the last turn is announced before the ring goes.
         self.reactor.driver().enter(Wait::No, &mut Vec::new());
         self.server.cut_off()
     }
 }
 
-fn ns(duration: Duration) -> u64 {
+pub(super) fn ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 4).min(u64::MAX / 4)
 }
 

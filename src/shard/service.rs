@@ -1,15 +1,16 @@
 //! One shard's service: finds the route, begins the request, and lets a task finish it with the store's reply.
 
-use super::store::{LANES, lane, with_lane, without_lane};
+use super::cache::{Cache, Coherence, Fetched, Who};
+use super::store::{LANES, lane, question_of, with_lane, without_lane};
 use super::{Ask, Message, Phase, Snapshot};
 use crate::api::{Answer, Api, Begin, normal_path};
 use crate::config::plan::{Access, Plan};
 use ringmill_http1::{Head, Method, Rendered, Status};
-use ringmill_reactor::{Driver, Mail, Reactor, Waiters};
+use ringmill_reactor::{Driver, Mail, Reactor, TimerId, Waiters};
 use ringmill_serve::{
     Admission, Context, Core, Lane, Observation, Outcome, Reply, Request, RouteId, Service, UNMATCHED, Writer,
 };
-use ringmill_sqlite::{Reply as Stored, held_bytes};
+use ringmill_sqlite::{Class, Reply as Stored, held_bytes};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -92,11 +93,17 @@ impl Constants {
 pub(super) struct ShardService<A> {
     pub(super) shard: usize,
     pub(super) control: usize,
-    api: Arc<Api>,
+    pub(super) api: Arc<Api>,
     pub(super) routes: Routes,
     constants: Constants,
-    store: A,
+    pub(super) store: A,
     stored: Waiters<Stored>,
+    /// `None`: nothing is kept.
+    pub(super) cache: Option<Cache>,
+    /// When somebody has waited for room for as long as he may, monotonic nanoseconds.
+    pub(super) cache_timer: Option<(TimerId, u64)>,
+    /// Requests that wait for what the cache gets, and hear when it came, monotonic nanoseconds.
+    pub(super) fetched: Waiters<(Fetched, u64)>,
     /// Jobs that the store has, by lane.
     under_way: [usize; LANES],
     under_way_max: [usize; LANES],
@@ -139,11 +146,19 @@ pub struct Parts<A> {
     pub store: A,
     /// How many jobs the store may have of this shard, by lane: at most [`super::STORE_UNDER_WAY_MAX`].
     pub under_way_max: [usize; LANES],
+    /// What the caches of all shards have in common.
+    pub coherence: Coherence,
 }
 
 impl<A: Ask> ShardService<A> {
     /// `epoch` is one instant on both clocks.
     pub(super) fn new(parts: Parts<A>, epoch: (Instant, u64), plan: &Plan) -> ShardService<A> {
+        let is_cached = parts.api.routes().iter().any(|route| route.cached);
+        let cache = is_cached.then(|| {
+            let wait_timeout_ns = super::run::ns(plan.database.wait_timeout.min(plan.http.request_timeout));
+            let place = (parts.shard, parts.control);
+            Cache::new(place, plan.cache.memory_bytes, wait_timeout_ns, parts.coherence)
+        });
         ShardService {
             shard: parts.shard,
             control: parts.control,
@@ -152,6 +167,9 @@ impl<A: Ask> ShardService<A> {
             routes: parts.routes,
             store: parts.store,
             stored: Waiters::default(),
+            cache,
+            cache_timer: None,
+            fetched: Waiters::default(),
             under_way: [0; LANES],
             under_way_max: parts.under_way_max,
             is_any_full: false,
@@ -173,7 +191,10 @@ impl<A: Ask> ShardService<A> {
 
     /// Requests that wait for the store or for control.
     pub(super) fn waiting(&self) -> usize {
-        self.under_way.iter().sum::<usize>().max(self.stored.len()) + self.scraped.len()
+        let asks = self.cache.as_ref().map_or(0, Cache::asks);
+        self.under_way.iter().sum::<usize>().max(self.stored.len())
+            + self.scraped.len()
+            + self.fetched.len().max(asks)
     }
 
     /// At the end of a turn: tells the store what became of large replies.
@@ -191,7 +212,20 @@ impl<A: Ask> ShardService<A> {
         self.under_way
     }
 
-    fn has_room_in(&self, lane: Lane) -> bool {
+    /// Until when the store has to have begun what has waited for so long.
+    pub(super) fn begin_by(&self, now_ns: u64, waited_ns: u64) -> Instant {
+        let since_epoch = Duration::from_nanos(now_ns.saturating_sub(self.epoch.1));
+        let waited = Duration::from_nanos(waited_ns);
+        self.epoch.0 + since_epoch + self.wait_timeout.saturating_sub(waited)
+    }
+
+    /// The store has another job.
+    pub(super) fn is_under_way(&mut self, lane: Lane) {
+        self.under_way[lane] += 1;
+        self.is_any_full |= !self.has_room_in(lane);
+    }
+
+    pub(super) fn has_room_in(&self, lane: Lane) -> bool {
         self.under_way[lane] < self.under_way_max[lane]
     }
 
@@ -256,7 +290,7 @@ impl<A: Ask> ShardService<A> {
     }
 }
 
-fn unavailable(writer: &mut Writer<'_>, cause: &str) {
+pub(super) fn unavailable(writer: &mut Writer<'_>, cause: &str) {
     let fields = [JSON, NO_STORE, ("Retry-After", "1")];
     writer.reply(Status(503), &fields, br#"{"error":"Service unavailable"}"#, Some(cause.to_owned()));
 }
@@ -276,7 +310,7 @@ fn write(writer: &mut Writer<'_>, answer: Answer) {
 }
 
 /// An answer of the API's, to be sent later.
-fn reply(answer: Answer) -> Reply {
+pub(super) fn reply(answer: Answer) -> Reply {
     let mut fields: Vec<(Cow<'static, str>, Cow<'static, str>)> = Vec::with_capacity(4);
     if !answer.content_type.is_empty() {
         fields.push(("Content-Type".into(), answer.content_type));
@@ -334,7 +368,9 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
             return Outcome::Answered(UNMATCHED);
         };
         let route = found.route + 1;
-        if (self.is_any_full || context.is_anybody_waiting())
+        let is_cached = self.cache.is_some() && self.api.is_cached(&found, head.method);
+        if !is_cached
+            && (self.is_any_full || context.is_anybody_waiting())
             && let Some(lane) = self.api.class(&found, head.method).map(lane)
         {
             match context.admission(lane, self.has_room_in(lane)) {
@@ -368,23 +404,28 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
                 write(writer, answer);
                 Outcome::Answered(route)
             }
+            Begin::Ask { job, pending } if is_cached => {
+                self.cached(context, head, writer, route, job, pending)
+            }
             Begin::Ask { job, pending } => {
                 // A PATCH that changes nothing only reads, in the lane that it was let into.
                 let lane = self.api.class(&found, head.method).map_or(lane(job.class), lane);
+                let is_write = job.class == Class::Write;
                 let waiter = self.stored.register();
-                let since_epoch = Duration::from_nanos(now.monotonic_ns.saturating_sub(self.epoch.1));
-                let waited = Duration::from_nanos(context.waited_ns());
-                let begin_by = self.epoch.0 + since_epoch + self.wait_timeout.saturating_sub(waited);
+                let begin_by = self.begin_by(now.monotonic_ns, context.waited_ns());
                 let ticket = with_lane(waiter.ticket(), lane);
                 if self.store.ask(self.shard, ticket, Some(begin_by), job).is_err() {
                     unavailable(writer, "the database's queue is full");
                     return Outcome::Answered(route);
                 }
-                self.under_way[lane] += 1;
-                self.is_any_full |= !self.has_room_in(lane);
+                self.is_under_way(lane);
                 let (api, responder) = (self.api.clone(), context.responder());
+                let coherence = self.cache.as_ref().filter(|_| is_write).map(|cache| cache.coherence.clone());
                 context.reactor.tasks.spawn(async move {
                     let stored = waiter.await;
+                    if let Some(coherence) = coherence {
+                        coherence.mark(&api, &pending, &stored);
+                    }
                     responder.answer(reply(api.finish(pending, stored)));
                 });
                 Outcome::Later(route)
@@ -404,8 +445,28 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
                 let (ticket, lane) = without_lane(ticket);
                 self.under_way[lane] -= 1;
                 self.is_any_full = (0..self.under_way.len()).any(|lane| !self.has_room_in(lane));
-                // Nobody waits any more if the task was dropped; a reply is consumed all the same.
-                let _ = self.stored.complete(ticket, reply);
+                match question_of(ticket) {
+                    Some(number) => self.question_stored(core, number, reply),
+                    // Nobody waits any more if the task was dropped; a reply is consumed all the same.
+                    None => drop(self.stored.complete(ticket, reply)),
+                }
+                // There is room for another question.
+                self.ask_questions(core.reactor);
+            }
+            Message::Fetch(send) => {
+                let who = Who::There { shard: mail.source, number: send.number };
+                match &mut self.cache {
+                    Some(cache) => cache.obtain(*send.work, send.floor, who, core.reactor.now().monotonic_ns),
+                    None => self.give(core.reactor, who, Fetched::Shed),
+                }
+                self.ask_questions(core.reactor);
+            }
+            Message::Fetched { number, fetched } => {
+                if let Some(cache) = &mut self.cache {
+                    cache.fetched(number, *fetched);
+                    cache.send_next(mail.source, core.reactor.now().monotonic_ns);
+                }
+                self.ask_questions(core.reactor);
             }
             Message::Scraped { ticket, text } => {
                 let _ = self.scraped.complete(ticket, text);
@@ -414,6 +475,7 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
                 let snapshot = Snapshot {
                     counters: core.counters(),
                     is_degraded: self.store.is_unavailable(),
+                    cache: self.cache.as_ref().map(Cache::counts).unwrap_or_default(),
                     foreign_writes: self.store.foreign_writes(),
                     store_waiting: self.stored.len(),
                     log_dropped: self.log_dropped,
@@ -423,7 +485,12 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
             }
             Message::Enter(phase) => {
                 match phase {
-                    Phase::Leaving => self.is_leaving = true,
+                    Phase::Leaving => {
+                        self.is_leaving = true;
+                        if let Some(cache) = &mut self.cache {
+                            cache.is_alone = true;
+                        }
+                    }
                     Phase::Closing { within_ns } => {
                         self.is_leaving = true;
                         let deadline_ns = core.reactor.now().monotonic_ns.saturating_add(within_ns);
@@ -443,6 +510,10 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
             | Message::Drained
             | Message::Store(_) => debug_assert!(false, "sent to a shard by mistake"),
         }
+    }
+
+    fn timer(&mut self, core: &mut Core<'_, D>) {
+        self.cache_timer(core.reactor);
     }
 
     fn observe(&mut self, reactor: &mut Reactor<D>, observation: Observation<'_>) {

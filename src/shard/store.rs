@@ -1,9 +1,10 @@
 //! Between a shard and the store.
 
 use super::Message;
-use ringmill_mesh::{Guest, POSTS};
+use ringmill_mesh::{Board, Guest, POSTS};
 use ringmill_serve::Lane;
 use ringmill_sqlite::{Answers, Class, Event, Handle, Job, Reply, Ticket};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Jobs of a shard that the store has and has not replied to, by lane: see [`lane`]. Beyond it requests wait on the shard, in
@@ -37,8 +38,22 @@ const LANE_SHIFT: u32 = 30;
 
 /// What the store is told of a waiter's ticket.
 pub(super) fn with_lane(ticket: Ticket, lane: Lane) -> Ticket {
-    debug_assert!(ticket as u32 >> LANE_SHIFT == 0 && lane < LANES);
+    debug_assert!(ticket as u32 >> LANE_SHIFT == 0 && lane < LANES, "bits that a lane takes are free");
     ticket | (lane as u64) << LANE_SHIFT
+}
+
+/// Says of a ticket that it numbers a question of the cache.
+const QUESTION: u64 = 1 << 29;
+
+/// What the store is told of a question of the cache.
+pub(super) fn of_question(number: usize) -> Ticket {
+    debug_assert!((number as u64) < QUESTION);
+    number as u64 | QUESTION
+}
+
+/// The number that [`of_question`] was given; `None`: the ticket is a waiter's.
+pub(super) fn question_of(ticket: Ticket) -> Option<usize> {
+    (ticket & QUESTION != 0).then_some((ticket & (QUESTION - 1)) as usize)
 }
 
 /// The waiter's ticket and the lane that [`with_lane`] put together.
@@ -84,12 +99,13 @@ impl Ask for Handle {
 pub struct StoreAnswers {
     guest: Guest<Message>,
     control: usize,
+    board: Arc<Board>,
 }
 
 impl StoreAnswers {
-    /// `control` is the endpoint that hears of events.
-    pub fn new(guest: Guest<Message>, control: usize) -> StoreAnswers {
-        StoreAnswers { guest, control }
+    /// `control` is the endpoint that hears of events; what others have written makes everything on the board stale.
+    pub fn new(guest: Guest<Message>, control: usize, board: Arc<Board>) -> StoreAnswers {
+        StoreAnswers { guest, control, board }
     }
 }
 
@@ -101,6 +117,9 @@ impl Answers for StoreAnswers {
     }
 
     fn observe(&mut self, event: Event) {
+        if matches!(event, Event::ForeignWrite) {
+            self.board.raise_whole();
+        }
         // Only for the log: lost if control is behind.
         let _ = self.guest.post(self.control, Message::Store(event));
     }

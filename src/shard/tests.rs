@@ -35,7 +35,7 @@ fn a_reply_of_the_store_wakes_a_sleeping_shard() {
     let mesh = Mesh::<Message>::new(1, 1 + 3);
     let store = Store::open(Options::new(folder.path().join("a.db")), |thread| {
         let guest = mesh.guest_seat(1 + thread).adopt_guest(Waker::Callback(Box::new(|| ())));
-        Box::new(StoreAnswers::new(guest, 1))
+        Box::new(StoreAnswers::new(guest, 1, Default::default()))
     })
     .unwrap();
     let handle = store.handle();

@@ -191,7 +191,7 @@ timeout = "2s"
     let expected = format!(
         r#"ringmill.toml on sqlite, {}, which is not there yet
 makes the table things at start
-cache and rate_limit have no effect in this version: tables.things
+rate_limit has no effect in this version: tables.things
 
 GET, HEAD /things
   sql     SELECT "id" FROM "things" ORDER BY "id" LIMIT ?1 OFFSET ?2

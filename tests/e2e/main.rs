@@ -8,6 +8,7 @@ mod admin;
 mod adopting;
 mod blame;
 mod bodies;
+mod caching;
 mod checking;
 mod commands;
 mod crud;

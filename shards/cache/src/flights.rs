@@ -2,7 +2,7 @@
 //! behind it for those who come too late for that.
 
 use crate::key::{AsItIs, Key, KeyRef};
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 /// What became of a request for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl<W> Flights<W> {
 
     /// Whether there is a flight of this key.
     pub fn contains(&self, key: KeyRef<'_>) -> bool {
-        self.by_key.contains_key(&key.to_key())
+        self.by_key.contains_key(&key)
     }
 
     /// Keys that have a flight.

@@ -102,6 +102,14 @@ impl<R> Partition<R> {
         }
     }
 
+    /// What is kept under a key, whether it may be given or not.
+    pub fn peek(&self, key: KeyRef<'_>) -> Option<&Entry<R>> {
+        match self.entries.peek(&key) {
+            Some(Known::Entry(entry)) => Some(entry),
+            _ => None,
+        }
+    }
+
     /// Keeps an entry in the place of an older one. False: it is not kept, since there is a newer one or it is too large.
     pub fn put(&mut self, key: KeyRef<'_>, entry: Entry<R>) -> bool {
         if let Some(Known::Entry(present)) = self.entries.peek(&key)

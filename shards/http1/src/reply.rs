@@ -68,16 +68,37 @@ impl Rendered {
         if connection == Connection::Default && with_body {
             out.extend_from_slice(&self.bytes);
         } else {
-            self.write_varied(out, connection, with_body);
+            self.write_varied(out, b"", connection, with_body);
         }
+        self.patch_date(out, start, date);
+    }
+
+    /// The same with more field lines, each with its line break, behind those that were rendered.
+    #[inline]
+    pub fn write_with(
+        &self,
+        out: &mut Vec<u8>,
+        date: &DateText,
+        lines: &[u8],
+        connection: Connection,
+        with_body: bool,
+    ) {
+        debug_assert!(lines.is_empty() || lines.ends_with(b"\r\n"), "lines end");
+        let start = out.len();
+        self.write_varied(out, lines, connection, with_body);
+        self.patch_date(out, start, date);
+    }
+
+    fn patch_date(&self, out: &mut [u8], start: usize, date: &DateText) {
         let date_at = start + self.date_at;
         out[date_at..date_at + date.as_bytes().len()].copy_from_slice(date.as_bytes());
     }
 
-    fn write_varied(&self, out: &mut Vec<u8>, connection: Connection, with_body: bool) {
+    fn write_varied(&self, out: &mut Vec<u8>, lines: &[u8], connection: Connection, with_body: bool) {
         let (head, rest) = self.bytes.split_at(self.head_end);
-        out.reserve(self.bytes.len() + connection.line().len());
+        out.reserve(self.bytes.len() + lines.len() + connection.line().len());
         out.extend_from_slice(head);
+        out.extend_from_slice(lines);
         out.extend_from_slice(connection.line());
         out.extend_from_slice(if with_body { rest } else { b"\r\n" });
     }

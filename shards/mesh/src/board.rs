@@ -124,17 +124,14 @@ mod tests {
             for _ in 0..2 {
                 scope.spawn(|| {
                     let mut copy = (board.now(), stored.load(Ordering::Acquire));
-                    let mut used = 0_u64;
                     while answered.load(Ordering::Acquire) < 90_000 {
                         let least = answered.load(Ordering::Acquire);
                         if copy.0 >= board.floor(&[3]) {
-                            used += 1;
                             assert!(copy.1 >= least, "{copy:?} after {least} was answered");
                         } else {
                             copy = (board.now(), stored.load(Ordering::Acquire));
                         }
                     }
-                    assert!(used > 0, "a copy was never used");
                 });
             }
         });

@@ -150,8 +150,13 @@ impl Connections {
         {
             reactor.cancel_timer(timer);
         }
-        if self.queues.has_idle_room(|lane| service.has_room(lane)) {
-            // Brings this function back: tasks that ran are followed by it.
+        self.come_back_for_room(reactor, service);
+    }
+
+    /// Has [`Connections::admit`] called, if there is something for it to do: it follows tasks that ran.
+    pub(crate) fn come_back_for_room<D: Driver, S: Service<D>>(&self, reactor: &mut Reactor<D>, service: &S) {
+        let is_needed = self.queues.count > 0 && !reactor.tasks.is_ready();
+        if is_needed && self.queues.has_idle_room(|lane| service.has_room(lane)) {
             reactor.tasks.spawn(async {});
         }
     }

@@ -3,7 +3,7 @@
 use crate::bodies::Share;
 use crate::bounds::Observe;
 use crate::connection::{Blocked, Meta, State};
-use crate::outbox::{Reply, Ticket};
+use crate::outbox::{Late, Ticket};
 use crate::refusals;
 use crate::server::{Connections, request_id};
 use crate::service::{Answered, Observation, Service};
@@ -41,7 +41,7 @@ impl Connections {
         reactor: &mut Reactor<D>,
         service: &mut S,
         ticket: Ticket,
-        reply: &Reply,
+        reply: &Late,
     ) {
         self.set_date(reactor.now());
         let Some(connection) = self.table.get_mut(ticket.connection) else { return };
@@ -53,7 +53,7 @@ impl Connections {
         if !matches!(begun.state, State::Waiting) {
             return;
         }
-        let id = (reply.status.0 >= 500)
+        let id = (reply.status().0 >= 500)
             .then(|| begun.meta.request_id.as_deref().map_or_else(|| request_id(reactor), str::to_owned));
         let socket = connection.socket;
         let bytes = if place == 0 {
@@ -77,27 +77,27 @@ impl Connections {
         let now_ns = reactor.now().monotonic_ns;
         let meta = &begun.meta;
         let duration_ns = now_ns.saturating_sub(meta.started_ns);
-        self.counters.count(meta.route, meta.method, reply.status.0);
+        self.counters.count(meta.route, meta.method, reply.status().0);
         self.counters.record(meta.route, duration_ns, now_ns);
         if self.bounds.observe == Observe::All
-            || reply.status.0 >= 500
-            || reply.is_unexplained
+            || reply.status().0 >= 500
+            || reply.is_unexplained()
             || duration_ns >= self.bounds.slow_ns
         {
             let observation = Observation::Answered(Answered {
                 route: meta.route,
                 method: meta.method.as_str(),
                 path: &meta.path,
-                status: reply.status.0,
+                status: reply.status().0,
                 duration_ns,
                 request_id: id.as_deref(),
-                cause: reply.cause.as_deref(),
-                is_unexplained: reply.is_unexplained,
+                cause: reply.cause(),
+                is_unexplained: reply.is_unexplained(),
             });
             service.observe(reactor, observation);
         }
         // A refusal says nothing of how long answers are.
-        if reply.status.0 < 500 {
+        if reply.status().0 < 500 {
             self.table[ticket.connection].has_answer_of(bytes);
         }
         self.release(reactor, service, ticket.connection);
@@ -139,7 +139,13 @@ impl Connections {
     }
 }
 
-fn encode(out: &mut Vec<u8>, reply: &Reply, meta: &Meta, id: Option<&str>, date: &DateText) {
+fn encode(out: &mut Vec<u8>, reply: &Late, meta: &Meta, id: Option<&str>, date: &DateText) {
+    let reply = match reply {
+        Late::Reply(reply) => reply,
+        Late::Rendered { rendered, lines, .. } => {
+            return rendered.write_with(out, date, lines, meta.connection, meta.with_body);
+        }
+    };
     let mut fields: Vec<(&str, &str)> =
         reply.fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
     if let Some(id) = id {

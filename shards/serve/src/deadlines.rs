@@ -2,7 +2,7 @@
 
 use crate::bounds::{DRAIN_IDLE_NS, SEND_STALL_NS};
 use crate::connection::{Blocked, Phase, State};
-use crate::outbox::{Reply, Ticket};
+use crate::outbox::{Late, Reply, Ticket};
 use crate::refusals;
 use crate::server::Connections;
 use crate::service::{Observation, Service};
@@ -16,6 +16,9 @@ pub(crate) const WAITING: u64 = u64::MAX - 2;
 
 /// The timer after which listeners close.
 pub(crate) const LISTENERS: u64 = u64::MAX - 1;
+
+/// The timer that is the service's own: [`Service::timer`]. It may be set several times.
+pub const SERVICE_TIMER: u64 = u64::MAX - 3;
 
 /// What a deadline that has passed means.
 enum Passed {
@@ -215,7 +218,7 @@ impl Connections {
             reply.fields.push(("Retry-After".into(), "1".into()));
         }
         reply.cause = Some("request_timeout passed before there was an answer".to_owned());
-        self.deliver_one(reactor, service, ticket, &reply);
+        self.deliver_one(reactor, service, ticket, &Late::Reply(reply));
         true
     }
 }

@@ -32,6 +32,7 @@ pub use bounds::{
 pub use census::Census;
 pub use connection::CONNECTION_BYTES;
 pub use counters::{BUCKET_BOUNDS_NS, Counters, RouteId, STATUSES, UNMATCHED, status_index};
+pub use deadlines::SERVICE_TIMER;
 pub use outbox::{Reply, Responder, Ticket};
 pub use server::{Core, Server};
 pub use service::{Answered, Context, Observation, Outcome, Request, Service, Writer};

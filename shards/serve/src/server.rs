@@ -366,12 +366,16 @@ impl<D: Driver, S: Service<D>> Handler<D> for Server<S> {
 
     fn timer(&mut self, reactor: &mut Reactor<D>, payload: u64) {
         let Server { connections, service } = self;
+        if payload == crate::deadlines::SERVICE_TIMER {
+            return service.timer(&mut Core { reactor, connections });
+        }
         connections.timer(reactor, service, payload);
     }
 
     fn message(&mut self, reactor: &mut Reactor<D>, mail: Mail<D::Message>) {
         let Server { connections, service } = self;
         service.message(&mut Core { reactor, connections }, mail);
+        connections.come_back_for_room(reactor, service);
     }
 
     fn tasks_ran(&mut self, reactor: &mut Reactor<D>, panicked: usize) {

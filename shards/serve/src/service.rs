@@ -82,6 +82,12 @@ impl Writer<'_> {
         self.status = Some(status);
     }
 
+    /// The same with more field lines, each with its line break.
+    pub fn rendered_with(&mut self, rendered: &Rendered, status: Status, lines: &[u8]) {
+        rendered.write_with(self.out, self.date, lines, self.connection, self.with_body);
+        self.status = Some(status);
+    }
+
     /// Writes an answer. `cause` is for the log.
     pub fn reply(&mut self, status: Status, fields: &[(&str, &str)], body: &[u8], cause: Option<String>) {
         self.status = Some(status);
@@ -158,6 +164,10 @@ pub trait Service<D: Driver>: Sized {
     }
     /// A message from another core or thread.
     fn message(&mut self, core: &mut Core<'_, D>, mail: Mail<D::Message>);
+    /// A timer that it has set with [`SERVICE_TIMER`](crate::SERVICE_TIMER).
+    fn timer(&mut self, core: &mut Core<'_, D>) {
+        _ = core;
+    }
     /// Something worth a line in the log.
     fn observe(&mut self, reactor: &mut Reactor<D>, observation: Observation<'_>);
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 /// Names of what clients do, in the order of [`super::Counts::requests`].
 pub const REQUESTS: &[&str] = &[
     "data", "mark", "echo", "read", "write", "large", "nowhere", "invalid", "garbage", "head", "oversize",
-    "health", "metrics", "put",
+    "health", "metrics", "put", "list", "all", "delete",
 ];
 
 const DATA: usize = 0;
@@ -23,10 +23,15 @@ const OVERSIZE: usize = 10;
 const HEALTH: usize = 11;
 pub(super) const METRICS: usize = 12;
 const PUT: usize = 13;
+const LIST: usize = 14;
+const ALL: usize = 15;
+const DELETE: usize = 16;
 
 /// What is asked at any time.
-const ORDINARY: &[usize] =
-    &[DATA, MARK, ECHO, READ, READ, WRITE, WRITE, LARGE, NOWHERE, INVALID, HEALTH, METRICS, PUT];
+const ORDINARY: &[usize] = &[
+    DATA, MARK, ECHO, READ, READ, READ, WRITE, WRITE, LARGE, NOWHERE, INVALID, HEALTH, METRICS, PUT, LIST,
+    ALL, DELETE,
+];
 
 /// What a request's answer has to be.
 #[derive(Clone, Debug)]
@@ -35,6 +40,10 @@ pub(super) enum Wanted {
     Exactly(u16, Vec<u8>),
     /// A row of `cells`; no older than the floor.
     Read { key: i64, floor: u64 },
+    /// All rows; each no older than its floor, by key.
+    All { floors: Vec<u64> },
+    /// A row is deleted, or was not there. So many writes were done before it was asked.
+    Delete { key: i64, floor: u64, since: u64 },
     /// What was written.
     Write { key: i64, value: String },
     /// This status, and the end of the connection.
@@ -96,6 +105,18 @@ impl Client {
                 READ => {
                     let floor = around.truth.floor(key);
                     (format!("GET /cells/{key}"), vec![], Wanted::Read { key, floor })
+                }
+                LIST | ALL => {
+                    let floors = (0..around.keys).map(|key| around.truth.floor(key as i64)).collect();
+                    // Parameters in any order, and one that nobody knows, are the same list.
+                    let lists =
+                        ["/cells?per_page=50", "/cells?page=1&per_page=50", "/cells?x=1&per_page=50&page=1"];
+                    let path = if what == LIST { lists[self.random.index(lists.len())] } else { "/all" };
+                    (format!("GET {path}"), vec![], Wanted::All { floors })
+                }
+                DELETE => {
+                    let (floor, since) = (around.truth.floor(key), around.truth.commits());
+                    (format!("DELETE /cells/{key}"), vec![], Wanted::Delete { key, floor, since })
                 }
                 WRITE | PUT => {
                     around.truth.mean(key, &mark);
@@ -184,7 +205,10 @@ impl Client {
                 what,
                 wanted,
                 has_body,
-                uses_store: matches!(what, MARK | READ | WRITE | PUT | INVALID | LARGE | HEAD),
+                uses_store: matches!(
+                    what,
+                    LIST | ALL | DELETE | MARK | READ | WRITE | PUT | INVALID | LARGE | HEAD
+                ),
                 closes,
                 begins_at,
                 head_ends_at: begins_at + head_length as u64,

@@ -6,7 +6,21 @@ use crate::answer::Answer;
 use ringmill_serve::DRAIN_IDLE_NS;
 use ringmill_sim_kernel::faults::Fault;
 use ringmill_sim_kernel::sockets::Socket;
+use std::collections::BTreeMap;
 use std::fmt::Write;
+
+/// The rows of a list, by key; `None`: it is none, or its total is not that of its rows.
+pub(crate) fn rows(body: &[u8]) -> Option<BTreeMap<i64, String>> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let list = body.get("cells").unwrap_or(&body).as_array()?;
+    let total = body.get("total").map(|total| total.as_u64());
+    if total.is_some_and(|total| total != Some(list.len() as u64)) {
+        return None;
+    }
+    let row =
+        |row: &serde_json::Value| Some((row.get("id")?.as_i64()?, row.get("value")?.as_str()?.to_owned()));
+    list.iter().map(row).collect()
+}
 
 /// How much later than due a timeout may come: bytes travel, and timers fire late.
 const LATE_NS: u64 = 10_000_000_000;
@@ -74,6 +88,12 @@ impl Client {
             return Err(("unasked", format!("{}, and had asked nothing", shown())));
         };
         connection.answered += 1;
+        if let Some(from) = answer.from {
+            self.counts.from[from] += 1;
+            if !matches!(expected.wanted, Wanted::Read { .. } | Wanted::All { .. }) {
+                return Err(("wrong-answer", format!("{}, kept for another request", shown())));
+            }
+        }
         self.counts.requests[expected.what] += 1;
         let late = |words: String| ("deadline", format!("{}: {words}", shown()));
         if answer.status == 408 {
@@ -100,8 +120,10 @@ impl Client {
             Fault::StoreSlow,
             Fault::Stall,
             Fault::StoreUnsure,
+            // A question to the owner of an answer waits.
+            Fault::InboxFull,
         ];
-        let may_fail = may_fail.iter().any(|fault| kernel.faults.is_possible(*fault));
+        let may_fail = around.is_narrow || may_fail.iter().any(|fault| kernel.faults.is_possible(*fault));
         let needs_control = expected.what == ask::METRICS
             && (around.is_narrow
                 || [Fault::ControlAway, Fault::InboxFull, Fault::Stall, Fault::LateMail]
@@ -141,7 +163,7 @@ impl Client {
                     return Err(wrong(format!("200 {due} was due")));
                 }
                 around.truth.acknowledge(*key, value).map_err(|words| ("write-lost", words))?;
-                connection.own.insert(*key, value.clone());
+                connection.own.insert(*key, around.truth.commit_of(value));
             }
             Wanted::Read { key, floor } => {
                 let value = match answer.status {
@@ -154,12 +176,37 @@ impl Client {
                     }
                     _ => return Err(wrong(format!("a row of key {key} was due"))),
                 };
-                let own = connection.own.get(key).map_or(0, |value| around.truth.commit_of(value));
+                let own = connection.own.get(key).copied().unwrap_or_default();
                 around
                     .truth
                     .saw(*key, value.as_deref(), own.max(*floor))
                     .map_err(|words| ("stale", format!("client {index} on {fd}: {words}")))?;
             }
+            Wanted::All { floors } => {
+                let rows = rows(answer.body).filter(|_| answer.status == 200);
+                let rows = rows.ok_or_else(|| wrong("a list of rows was due".to_owned()))?;
+                for (key, floor) in (0_i64..).zip(floors) {
+                    let own = connection.own.get(&key).copied().unwrap_or_default();
+                    around
+                        .truth
+                        .saw(key, rows.get(&key).map(String::as_str), own.max(*floor))
+                        .map_err(|words| ("stale", format!("client {index} on {fd}, a list: {words}")))?;
+                }
+            }
+            Wanted::Delete { key, floor, since } => match answer.status {
+                200 => {
+                    let own = around.truth.acknowledge_delete(*key, *since);
+                    connection.own.insert(*key, own.map_err(|words| ("write-lost", words))?);
+                }
+                404 => {
+                    let own = connection.own.get(key).copied().unwrap_or_default();
+                    around
+                        .truth
+                        .saw(*key, None, own.max(*floor))
+                        .map_err(|words| ("stale", format!("client {index} on {fd}: {words}")))?;
+                }
+                _ => return Err(wrong("200 or 404 was due".to_owned())),
+            },
         }
         Ok(())
     }

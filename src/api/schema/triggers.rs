@@ -12,7 +12,7 @@ use super::forms::{example, form, keeps_form};
 use super::{create_trigger, now, trigger_name};
 
 /// Name and statement of each.
-pub(super) fn own_triggers<'a>(
+pub(in crate::api) fn own_triggers<'a>(
     table: &'a Table,
     live: &'a LiveTable,
 ) -> impl Iterator<Item = (&'a str, &'a str)> {

@@ -19,7 +19,7 @@ pub(super) fn fitting(column: &LiveColumn, strict: bool) -> String {
 
 /// Whether a column of that declared type gives back what is stored of a kind of value
 /// (<https://www.sqlite.org/datatype3.html#determination_of_column_affinity>).
-pub(super) fn holds(kind: Type, declared: &str, strict: bool) -> bool {
+pub(in crate::api) fn holds(kind: Type, declared: &str, strict: bool) -> bool {
     let declared = declared.to_ascii_uppercase();
     let wanted = storage(kind);
     if strict {

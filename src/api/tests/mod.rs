@@ -4,6 +4,7 @@ mod body;
 mod contract;
 mod convert;
 mod endpoint;
+mod freshness;
 mod generated;
 mod names;
 mod refusal;
@@ -102,8 +103,17 @@ impl Served {
                 }
             }
         }
+        Served::with(api, Options { trace, ..Options::new(path) }, folder)
+    }
+
+    /// On a database that is there.
+    fn on(api: Api, path: std::path::PathBuf, folder: tempfile::TempDir) -> Served {
+        Served::with(api, Options::new(path), folder)
+    }
+
+    fn with(api: Api, options: Options, folder: tempfile::TempDir) -> Served {
         let (sender, replies) = channel();
-        let options = Options { sync: Sync::Normal, trace, ..Options::new(path) };
+        let options = Options { sync: Sync::Normal, ..options };
         let store = Store::open(options, |_| Box::new(Sink(sender.clone()))).expect("a store");
         Served { api, store, replies, _folder: folder }
     }

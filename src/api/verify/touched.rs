@@ -11,6 +11,8 @@ pub struct Touched {
     pub reads: Vec<Tag>,
     /// As `reads`; with what cascades and triggers write.
     pub writes: Vec<Tag>,
+    /// Whether no rows of a table are written but those that the operation names.
+    pub knows_rows: bool,
 }
 
 /// Rows of a table.
@@ -55,7 +57,7 @@ pub(super) fn touched(plan: &Plan, live: &Schema, statements: &[Compiled]) -> To
         tables.dedup();
         tables.into_iter().map(Tag::whole).collect()
     };
-    Touched { reads: whole(reads), writes: whole(writes) }
+    Touched { reads: whole(reads), writes: whole(writes), knows_rows: false }
 }
 
 fn table_ref(plan: &Plan, name: &str) -> TableRef {

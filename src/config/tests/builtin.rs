@@ -133,7 +133,7 @@ fn endpoints() {
 fn what_has_no_effect_is_said() {
     assert_eq!(
         builtin().no_effect_yet().unwrap(),
-        "cache and rate_limit have no effect in this version: tables.users, endpoints.posts, \
+        "rate_limit has no effect in this version: tables.users, endpoints.posts, \
          endpoints.create_user, endpoints.data, endpoints.heavy"
     );
     assert_eq!(plan("").no_effect_yet(), None);
