@@ -93,6 +93,9 @@ impl Control {
                 }
                 Message::Counted { .. } | Message::Entered | Message::Turned => {
                     self.entered += usize::from(matches!(mail.message, Message::Entered));
+                    if matches!(mail.message, Message::Entered) && self.entered == 2 * self.shards {
+                        self.unsent.extend((0..self.shards).map(|shard| (shard, Phase::Ending)));
+                    }
                     self.owed -= 1;
                     self.counts += 1;
                 }
@@ -101,11 +104,7 @@ impl Control {
             }
         }
         let now_ns = self.kernel.borrow().now_ns;
-        let has_left = !self.is_leaving || self.entered == self.shards;
-        if !has_left && self.drain_at_ns.is_some_and(|at_ns| at_ns <= now_ns) {
-            // Shards that drain end once nobody asks them for answers any more.
-            self.drain_at(now_ns + 1_000_000);
-        } else if self.drain_at_ns.is_some_and(|at_ns| at_ns <= now_ns) {
+        if self.drain_at_ns.is_some_and(|at_ns| at_ns <= now_ns) {
             let phase = match std::mem::replace(&mut self.is_leaving, true) {
                 false => Phase::Leaving,
                 true => Phase::Closing { within_ns: self.drain_ns },

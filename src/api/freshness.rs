@@ -5,7 +5,8 @@
 //! |---|---|---|
 //! | a row | its item; an endpoint whose `reads` names it | a write that knows the row |
 //! | all rows of a table | with a row's | a write that does not know which rows |
-//! | any row of a table | lists, endpoints | every write |
+//! | any row of a table | lists, endpoints | every write to it |
+//! | anything | what reads through a module of the database, such as a full-text index | every write |
 //!
 //! Where it is not certain that two ways to write a key are one row only if they are one value (another collation, a column of
 //! another type in the database), all rows of a table share one tag. Where a write may change more rows of its own table than the
@@ -30,6 +31,7 @@ enum Which {
     Row = 0,
     All = 1,
     Any = 2,
+    Anything = 3,
 }
 
 type Bytes = SmallVec<[u8; 64]>;
@@ -78,6 +80,9 @@ impl Api {
             }
             _ => None,
         };
+        if operation.terms.touched.reads_anything {
+            slots.push(slot(hash, Which::Anything, &TableRef::Declared(0), &[]));
+        }
         for tag in &operation.terms.touched.reads {
             if own.is_some_and(|own| tag.table == TableRef::Declared(own)) {
                 continue;
@@ -110,6 +115,9 @@ impl Api {
             }
             _ => None,
         };
+        if self.operations.iter().any(|operation| operation.terms.touched.reads_anything) {
+            slots.push(slot(hash, Which::Anything, &TableRef::Declared(0), &[]));
+        }
         for tag in &touched.writes {
             if own.is_some_and(|own| tag.table == TableRef::Declared(own)) {
                 continue;

@@ -192,8 +192,12 @@ fn start(plan: Arc<Plan>, host: Host, printer: Printer) -> Result<Running, Failu
     printer.print(format!("listening on {} (admin on {})", addresses.join(", "), admin.shown()));
     printer.print(format!("{shards} {}", shard_text(&host)));
     printer.print(format!("database sqlite, {}", database.display()));
+    let kept = match api.routes().iter().any(|route| route.cached) {
+        true => format!(", at most {} MiB of kept answers", plan.cache.memory_bytes / (1024 * 1024)),
+        false => String::new(),
+    };
     printer.print(format!(
-        "memory {} KiB of receive buffers, at most {connections_max} connections",
+        "memory {} KiB of receive buffers{kept}, at most {connections_max} connections",
         memory_at_start(shards) / 1024
     ));
     Ok(Running { plan, routes, guest, notify, shards: threads, store, admin, claims, printer })

@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 /// Questions of the admin listener that may wait. Beyond it its handlers wait.
 const QUESTIONS: usize = 64;
@@ -38,10 +38,6 @@ const TRIM_INTERVAL_MAX: Duration = Duration::from_secs(640);
 
 /// How long after the drain's deadline the shards may take to say so.
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
-
-/// How long shards may take to say that they have heard of leaving, and how often it is looked.
-const LEAVING_GRACE: Duration = Duration::from_secs(1);
-const LEAVING_LOOK: Duration = Duration::from_millis(1);
 
 /// How long the store may take to finish what it has once all shards are drained.
 const STORE_CLOSE: Duration = Duration::from_secs(5);
@@ -258,11 +254,6 @@ async fn lead(mut terminate: Signal, mut interrupt: Signal, running: Running) ->
                 }
             },
             () = at(wakes_at) => match stage {
-                // Who has not heard that others leave may still ask them for answers, and those who have nothing left to do end
-                // in the next phase.
-                Stage::Leaving { until } if control.entered < control.shards && until.elapsed() < LEAVING_GRACE => {
-                    sleep(LEAVING_LOOK).await;
-                }
                 Stage::Leaving { .. } => {
                     let within = control.plan.server.drain_timeout;
                     let within_ns = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
@@ -352,7 +343,13 @@ impl Control {
             Message::Drained => self.join(source),
             Message::Store(event) => self.store_event(event),
             Message::Turned => self.turned(source),
-            Message::Entered => self.entered += 1,
+            Message::Entered => {
+                self.entered += 1;
+                // Leaving and closing, on every shard.
+                if self.entered == 2 * self.shards {
+                    self.enter(Phase::Ending);
+                }
+            }
             Message::Stored { .. }
             | Message::Scraped { .. }
             | Message::Fetch(_)

@@ -12,15 +12,36 @@ use ringmill_reactor::{Driver, Reactor};
 use ringmill_serve::{Context, Core, Outcome, RouteId, Writer};
 use ringmill_sqlite::{Error, Job, Reply as Stored};
 
-impl Coherence {
-    /// What a write has changed is marked before it is answered; unless it has certainly changed nothing.
-    pub(super) fn mark(&self, api: &Api, pending: &Pending, stored: &Stored) {
+/// A write that is under way. Dropped before it is marked, whyever that may be, it marks everything.
+pub(super) struct Unmarked(Option<Coherence>);
+
+impl Unmarked {
+    pub(super) fn new(coherence: Coherence) -> Unmarked {
+        Unmarked(Some(coherence))
+    }
+
+    /// What the write has changed is marked before it is answered; unless it has certainly changed nothing.
+    pub(super) fn mark(mut self, api: &Api, pending: &Pending, stored: &Stored) {
         let results = match stored {
             Ok(results) => Some(results.as_slice()),
             Err(Error::OutcomeUnknown { .. }) => None,
-            Err(_) => return,
+            Err(_) => {
+                self.0 = None;
+                return;
+            }
         };
-        self.board.raise(&api.changes(pending, results, &|bytes| self.seed.hash(bytes)));
+        let Some(coherence) = &self.0 else { return };
+        let changes = api.changes(pending, results, &|bytes| coherence.seed.hash(bytes));
+        coherence.board.raise(&changes);
+        self.0 = None;
+    }
+}
+
+impl Drop for Unmarked {
+    fn drop(&mut self) {
+        if let Some(coherence) = &self.0 {
+            coherence.board.raise_whole();
+        }
     }
 }
 

@@ -102,6 +102,8 @@ pub enum Phase {
         /// From the arrival of the message on.
         within_ns: u64,
     },
+    /// All shards close, so that none asks another one for answers any more: whoever has drained ends.
+    Ending,
 }
 
 /// What a shard knows of itself.

@@ -163,8 +163,9 @@ impl<D: Driver<Message = Message>, A: Ask> Shard<D, A> {
     /// Whether it was told to drain and has, and nobody waits for it any more.
     pub fn is_drained(&mut self) -> bool {
         self.server.is_drained()
+            && self.server.service.may_end
             && self.server.service.cache.as_ref().is_none_or(Cache::is_idle)
-            // What others have asked before they heard of leaving.
+            // What others have asked before they closed.
             && !self.reactor.driver().has_mail()
     }
 

@@ -1,6 +1,7 @@
 //! One shard's service: finds the route, begins the request, and lets a task finish it with the store's reply.
 
 use super::cache::{Cache, Coherence, Fetched, Who};
+use super::cached::Unmarked;
 use super::store::{LANES, lane, question_of, with_lane, without_lane};
 use super::{Ask, Message, Phase, Snapshot};
 use crate::api::{Answer, Api, Begin, normal_path};
@@ -123,6 +124,8 @@ pub(super) struct ShardService<A> {
     pub(super) muted: [super::observe::Muted; 5],
     /// Set when control asks for it; the shard's loop closes the listeners.
     pub(super) closing: Option<u64>,
+    /// No other shard asks this one for anything any more.
+    pub(super) may_end: bool,
     /// Of large replies that came in this turn, bytes.
     taken_bytes: usize,
     /// What the store was told that this shard has unsent, in [`UNSENT_STEP`]s of bytes.
@@ -184,6 +187,7 @@ impl<A: Ask> ShardService<A> {
             lines: (0, 0),
             muted: Default::default(),
             closing: None,
+            may_end: false,
             taken_bytes: 0,
             unsent_told: 0,
         }
@@ -421,10 +425,11 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
                 self.is_under_way(lane);
                 let (api, responder) = (self.api.clone(), context.responder());
                 let coherence = self.cache.as_ref().filter(|_| is_write).map(|cache| cache.coherence.clone());
+                let unmarked = coherence.map(Unmarked::new);
                 context.reactor.tasks.spawn(async move {
                     let stored = waiter.await;
-                    if let Some(coherence) = coherence {
-                        coherence.mark(&api, &pending, &stored);
+                    if let Some(unmarked) = unmarked {
+                        unmarked.mark(&api, &pending, &stored);
                     }
                     responder.answer(reply(api.finish(pending, stored)));
                 });
@@ -485,18 +490,17 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
             }
             Message::Enter(phase) => {
                 match phase {
-                    Phase::Leaving => {
-                        self.is_leaving = true;
-                        if let Some(cache) = &mut self.cache {
-                            cache.is_alone = true;
-                        }
-                    }
+                    Phase::Leaving => self.is_leaving = true,
                     Phase::Closing { within_ns } => {
                         self.is_leaving = true;
                         let deadline_ns = core.reactor.now().monotonic_ns.saturating_add(within_ns);
                         core.drain(deadline_ns);
                         self.closing = Some(deadline_ns);
+                        if let Some(cache) = &mut self.cache {
+                            cache.is_alone = true;
+                        }
                     }
+                    Phase::Ending => self.may_end = true,
                 }
                 core.reactor.driver().answer(mail.source, Message::Entered);
             }

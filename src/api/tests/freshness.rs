@@ -230,6 +230,33 @@ writes = ["a/{id}"]
         reads: &["/a", "/a/1", "/a/2", "/a/7", "/b", "/b/1", "/b/2", "/b/3"],
     },
     Case {
+        name: "a full-text index that looks into a table",
+        file: r#"
+[tables.docs]
+list = "/docs"
+item = "/docs/{id}"
+cache = true
+[tables.docs.columns]
+id = { type = "bigint", generated = "identity" }
+title = { type = "text", required = true }
+[endpoints.search]
+path = "/search"
+params = { q = { type = "text", required = true } }
+sql = "SELECT rowid, title FROM found WHERE found MATCH $q"
+cache = true
+"#,
+        schema: &[
+            "CREATE TABLE docs (id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL) STRICT",
+            "CREATE VIRTUAL TABLE found USING fts5 (title, content = 'docs', content_rowid = 'id')",
+        ],
+        rows: &[
+            "INSERT INTO docs (title) VALUES ('red house'), ('blue house')",
+            "INSERT INTO found (found) VALUES ('rebuild')",
+        ],
+        writes: &[(Method::Patch, "/docs/1", r#"{"title":"green house"}"#)],
+        reads: &["/docs", "/docs/1", "/docs/2", "/search?q=house", "/search?q=blue"],
+    },
+    Case {
         name: "a view, and a key of two columns",
         file: r#"
 [tables.a]

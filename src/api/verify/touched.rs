@@ -11,6 +11,8 @@ pub struct Touched {
     pub reads: Vec<Tag>,
     /// As `reads`; with what cascades and triggers write.
     pub writes: Vec<Tag>,
+    /// Whether what is read cannot be told: a module of the database, such as a full-text index, may look wherever it likes.
+    pub reads_anything: bool,
     /// Whether no rows of a table are written but those that the operation names.
     pub knows_rows: bool,
 }
@@ -57,7 +59,12 @@ pub(super) fn touched(plan: &Plan, live: &Schema, statements: &[Compiled]) -> To
         tables.dedup();
         tables.into_iter().map(Tag::whole).collect()
     };
-    Touched { reads: whole(reads), writes: whole(writes), knows_rows: false }
+    let is_module = |table: &TableRef| {
+        live.table(table.sql_name(plan))
+            .is_some_and(|table| matches!(table.kind, TableKind::Virtual | TableKind::Shadow))
+    };
+    let reads_anything = reads.iter().any(is_module);
+    Touched { reads: whole(reads), writes: whole(writes), reads_anything, knows_rows: false }
 }
 
 fn table_ref(plan: &Plan, name: &str) -> TableRef {
@@ -86,6 +93,14 @@ pub(super) fn tag(plan: &Plan, text: &str) -> Option<Tag> {
 }
 
 impl TableRef {
+    /// As the database calls it.
+    pub fn sql_name<'a>(&'a self, plan: &'a Plan) -> &'a str {
+        match self {
+            TableRef::Declared(index) => &plan.tables[*index].sql_name,
+            TableRef::Other(name) => name,
+        }
+    }
+
     /// As the file calls it, else as the database does.
     pub fn name<'a>(&'a self, plan: &'a Plan) -> &'a str {
         match self {
