@@ -8,9 +8,12 @@
 use super::store::{LANES, lane};
 use super::whole::Whole;
 use crate::api::{Answer, Api, Pending, RouteIndex};
-use ringmill_cache::{Asked, Asks, Entry, Flights, Joined, Key, KeyRef, Life, Look, Partition, Seed, Slots};
+use ringmill_cache::{
+    ALIAS_BYTES_MAX, Aliases, Asked, Asks, Entry, Flights, Joined, Key, KeyRef, Life, Look, Partition, Seed,
+    Slots,
+};
 use ringmill_mesh::Board;
-use ringmill_serve::Lane;
+use ringmill_serve::{Lane, RouteId};
 use ringmill_sqlite::{Job, Reply as Stored};
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
@@ -22,6 +25,9 @@ pub const FLIGHTS_WAITING_MAX: usize = 1024;
 
 /// How long it is remembered that an answer cannot be kept, nanoseconds.
 const PASS_NS: u64 = 1_000_000_000;
+
+/// Targets that a shard remembers.
+const ALIASES_MAX: usize = 16_384;
 
 /// The share of a shard's budget for copies of what other shards own.
 const COPIES: u64 = 4;
@@ -171,12 +177,22 @@ impl Kept {
     }
 }
 
+/// What a target comes down to.
+#[derive(Debug)]
+struct Alias {
+    key: Key,
+    slots: Slots,
+    route: RouteId,
+}
+
 /// See the module.
 pub(super) struct Cache {
     shard: usize,
     shards: usize,
     pub(super) coherence: Coherence,
     wait_timeout_ns: u64,
+    /// Targets of requests, as they came.
+    aliases: Aliases<Alias>,
     own: Partition<Arc<Whole>>,
     copies: Partition<Arc<Whole>>,
     flights: Flights<Waiting>,
@@ -206,8 +222,9 @@ impl Cache {
         Cache {
             shard,
             shards,
-            coherence,
             wait_timeout_ns,
+            aliases: Aliases::new(ALIASES_MAX, coherence.seed.clone()),
+            coherence,
             own: Partition::new(budget - copies),
             copies: Partition::new(copies),
             flights: Flights::default(),
@@ -225,6 +242,29 @@ impl Cache {
     /// What there is to do next.
     pub(super) fn deed(&mut self) -> Option<Deed> {
         self.deeds.pop_front()
+    }
+
+    /// The path of most requests: an answer that is kept here and fresh, for a target that was asked before, and its route.
+    #[inline]
+    pub(super) fn hit(&mut self, target: &[u8], now_ns: u64) -> Option<(&Entry<Arc<Whole>>, RouteId)> {
+        let alias = self.aliases.get(target)?;
+        let floor = self.coherence.board.floor(&alias.slots);
+        let key = alias.key.as_ref();
+        let partition = if key.owner(self.shards) == self.shard { &mut self.own } else { &mut self.copies };
+        match partition.look(key, now_ns, floor) {
+            Look::Fresh(entry) => {
+                self.results[HIT] += 1;
+                Some((entry, alias.route))
+            }
+            Look::Stale(_) | Look::Passes | Look::Nothing => None,
+        }
+    }
+
+    /// What a target comes down to is remembered.
+    pub(super) fn remember(&mut self, target: &[u8], key: KeyRef<'_>, slots: &Slots, route: RouteId) {
+        if target.len() <= ALIAS_BYTES_MAX {
+            self.aliases.put(target, Alias { key: key.to_key(), slots: slots.clone(), route });
+        }
     }
 
     fn is_own(&self, key: KeyRef<'_>) -> bool {

@@ -7,7 +7,7 @@ use super::whole::lines;
 use super::{Ask, Message};
 use crate::api::{Answer, Api, Pending};
 use ringmill_cache::Look;
-use ringmill_http1::Head;
+use ringmill_http1::{Head, Method};
 use ringmill_reactor::{Driver, Reactor};
 use ringmill_serve::{Context, Core, Outcome, RouteId, Writer};
 use ringmill_sqlite::{Error, Job, Reply as Stored};
@@ -46,6 +46,21 @@ impl Drop for Unmarked {
 }
 
 impl<A: Ask> ShardService<A> {
+    /// Answers a target that was asked before with what is kept here: nothing is parsed, allocated, sent or waited for.
+    #[inline]
+    pub(super) fn hit<D: Driver<Message = Message>>(
+        &mut self,
+        context: &Context<'_, D>,
+        head: &Head<'_, '_>,
+        writer: &mut Writer<'_>,
+    ) -> Option<RouteId> {
+        let now_ns = context.reactor.now().monotonic_ns;
+        let (entry, route) = self.cache.as_mut()?.hit(head.target.as_bytes(), now_ns)?;
+        let (status, rendered) = entry.reply.form(head.field_lines("if-none-match"));
+        writer.rendered_with(rendered, status, &lines(How::Hit, entry.life.age_seconds(now_ns)));
+        Some(route)
+    }
+
     /// Answers with what is kept, or later with what is made.
     pub(super) fn cached<D: Driver<Message = Message>>(
         &mut self,
@@ -64,6 +79,9 @@ impl<A: Ask> ShardService<A> {
         let key = coherence.seed.key(&bytes);
         let slots = self.api.depends_on(&job, &pending, &|bytes| coherence.seed.hash(bytes));
         let floor = coherence.board.floor(&slots);
+        if head.method == Method::Get {
+            cache.remember(head.target.as_bytes(), key, &slots, route);
+        }
         let found = match cache.look(key, now_ns, floor) {
             Look::Fresh(entry) => Some((entry, How::Hit)),
             Look::Stale(entry) => Some((entry, How::Stale)),
@@ -92,7 +110,7 @@ impl<A: Ask> ShardService<A> {
                 Fetched::Kept(entry, how) => {
                     let (status, rendered) = entry.reply.form(if_none_match.iter().map(Vec::as_slice));
                     let age_seconds = entry.life.age_seconds(now_ns);
-                    responder.answer_rendered(status, rendered.clone(), lines(how, age_seconds));
+                    responder.answer_rendered(status, rendered.clone(), lines(how, age_seconds).to_vec());
                 }
                 Fetched::Answer(answer) => responder.answer(reply(*answer)),
                 Fetched::Shed => responder.answer(reply(Answer::shed())),

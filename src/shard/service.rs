@@ -359,6 +359,12 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
         writer: &mut Writer<'_>,
     ) -> Outcome {
         let head = request.head;
+        // HEAD may have been given to another operation.
+        if head.method == Method::Get
+            && let Some(route) = self.hit(context, head, writer)
+        {
+            return Outcome::Answered(route);
+        }
         let Some(found) = self.api.find(head.path) else {
             if let Some(built_in) = self.routes.built_in(&normal_path(head.path)) {
                 return self.built_in(context, built_in, head.method, writer);

@@ -6,6 +6,7 @@ use crate::config::plan::CacheRule;
 use ringmill_cache::Ages;
 use ringmill_http1::{Rendered, Status};
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,14 +87,21 @@ impl Whole {
     }
 }
 
+/// Field lines that differ between two answers of one entry: as long as they get, they stay on the stack.
+pub(super) type Lines = SmallVec<[u8; 64]>;
+
 /// The fields that tell where an answer comes from, with their line breaks.
-pub(super) fn lines(how: How, age_seconds: u64) -> Vec<u8> {
-    let how = match how {
-        How::Hit => "HIT",
-        How::Miss => "MISS",
-        How::Stale => "STALE",
+#[inline]
+pub(super) fn lines(how: How, age_seconds: u64) -> Lines {
+    let start: &[u8] = match how {
+        How::Hit => b"X-Cache: HIT\r\nAge: ",
+        How::Miss => b"X-Cache: MISS\r\nAge: ",
+        How::Stale => b"X-Cache: STALE\r\nAge: ",
     };
-    format!("X-Cache: {how}\r\nAge: {age_seconds}\r\n").into_bytes()
+    let mut lines = Lines::from_slice(start);
+    lines.extend_from_slice(itoa::Buffer::new().format(age_seconds).as_bytes());
+    lines.extend_from_slice(b"\r\n");
+    lines
 }
 
 fn ns(duration: Duration) -> u64 {
@@ -225,6 +233,7 @@ mod tests {
 
     #[test]
     fn lines_say_where_it_comes_from() {
-        assert_eq!(lines(How::Stale, 61), b"X-Cache: STALE\r\nAge: 61\r\n");
+        assert_eq!(lines(How::Stale, 61).as_slice(), b"X-Cache: STALE\r\nAge: 61\r\n");
+        assert!(!lines(How::Stale, u64::MAX).spilled());
     }
 }

@@ -8,6 +8,15 @@ use std::hash::{BuildHasher, Hash, Hasher};
 #[derive(Clone, Debug)]
 pub struct Seed(ahash::RandomState);
 
+impl BuildHasher for Seed {
+    type Hasher = ahash::AHasher;
+
+    #[inline]
+    fn build_hasher(&self) -> ahash::AHasher {
+        self.0.build_hasher()
+    }
+}
+
 impl Seed {
     /// Of random words.
     pub fn new(words: [u64; 4]) -> Seed {

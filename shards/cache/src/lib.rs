@@ -5,12 +5,14 @@
 //! its *floor*, the highest mark of what it reads. An entry, a flight or an answer of another core is for a request only if it was filled
 //! at the request's floor or later: age never makes up for that.
 
+mod aliases;
 mod asks;
 mod entry;
 mod flights;
 mod key;
 mod partition;
 
+pub use aliases::{ALIAS_BYTES_MAX, Aliases};
 pub use asks::{Asked, Asks};
 pub use entry::{Ages, Entry, Life, Slots, Stage};
 pub use flights::{Ended, Flights, Joined};
