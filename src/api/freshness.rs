@@ -171,7 +171,8 @@ impl Api {
             let name = part.strip_prefix('{')?.strip_suffix('}')?;
             let value = endpoint
                 .parameter(name, parameters)
-                .or_else(|| endpoint.cell(name, results?))
+                // Of several rows only the first would be known.
+                .or_else(|| endpoint.cell(name, results.filter(|results| is_one_row(results))?))
                 .filter(|value| is_stored_as(value, table.columns[key.column].rule.kind))?;
             Some(value.clone())
         };
@@ -189,8 +190,18 @@ impl Table {
     fn created_key(&self, results: &[Rows]) -> Option<Vec<Value>> {
         let rows = results.first()?;
         let row = rows.cells.get(..rows.columns)?;
-        self.created_key.as_ref()?.iter().map(|cell| row.get(*cell).cloned()).collect()
+        let cells = self.created_key.as_ref()?.iter().map(|cell| row.get(*cell));
+        // As the database stores it, which a path may write otherwise if its column is of another type.
+        let is_exact = |(cell, key): (Option<&Value>, &super::table::KeyColumn)| {
+            cell.filter(|value| is_stored_as(value, self.columns[key.column].rule.kind)).cloned()
+        };
+        cells.zip(&self.key).map(is_exact).collect()
     }
+}
+
+/// Whether the answer is one row, or none.
+fn is_one_row(results: &[Rows]) -> bool {
+    results.first().is_some_and(|rows| rows.cells.len() <= rows.columns)
 }
 
 /// Whether a value is what such a column stores: another one may be equal to it without being the same.

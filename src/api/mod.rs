@@ -218,7 +218,9 @@ impl Api {
 
     /// Whether answers to such a request are kept.
     pub fn is_cached(&self, found: &Found<'_>, method: Method) -> bool {
-        let terms = self.operation(found.route, method).map(|operation| &self.operations[operation].terms);
+        let is_read = matches!(method, Method::Get | Method::Head);
+        let operation = self.operation(found.route, method).filter(|_| is_read);
+        let terms = operation.map(|operation| &self.operations[operation].terms);
         terms.is_some_and(|terms| terms.cache.is_some() && !terms.writes)
     }
 

@@ -206,7 +206,7 @@ pub(super) struct Cache {
     /// Requests by what came of them.
     pub(super) results: [u64; RESULTS.len()],
     /// Nobody else is asked any more: it may have ended.
-    pub(super) is_alone: bool,
+    is_alone: bool,
 }
 
 impl Cache {
@@ -419,9 +419,19 @@ impl Cache {
         }
     }
 
+    /// Other shards may end from now on: nobody else is asked any more, and what was not asked yet is shed.
+    pub(super) fn be_alone(&mut self) {
+        self.is_alone = true;
+        for shard in 0..self.shards {
+            for send in std::mem::take(&mut self.unsent[shard]) {
+                self.fetched(send.number, Fetched::Shed);
+            }
+        }
+    }
+
     /// There was no room for a question to another shard: it is sent when that has answered another one.
     pub(super) fn not_sent(&mut self, shard: usize, send: Send) {
-        if self.unsent[shard].len() >= FLIGHTS_WAITING_MAX {
+        if self.is_alone || self.unsent[shard].len() >= FLIGHTS_WAITING_MAX {
             return self.fetched(send.number, Fetched::Shed);
         }
         self.unsent[shard].push_back(send);

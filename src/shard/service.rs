@@ -503,8 +503,9 @@ impl<A: Ask, D: Driver<Message = Message>> Service<D> for ShardService<A> {
                         core.drain(deadline_ns);
                         self.closing = Some(deadline_ns);
                         if let Some(cache) = &mut self.cache {
-                            cache.is_alone = true;
+                            cache.be_alone();
                         }
+                        self.ask_questions(core.reactor);
                     }
                     Phase::Ending => self.may_end = true,
                 }

@@ -132,10 +132,10 @@ fn cache_control(rule: &CacheRule, is_found: bool) -> String {
 
 /// Whether a list of ETags has this one, or says that any will do (RFC 9110 section 13.1.2: compared without their `W/`).
 fn has<'a>(lines: impl Iterator<Item = &'a [u8]>, etag: &str) -> bool {
-    lines
-        .flat_map(|line| line.split(|byte| *byte == b','))
-        .map(<[u8]>::trim_ascii)
-        .any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes())
+    lines.into_iter().map(<[u8]>::trim_ascii).any(|line| {
+        let mut tags = line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        line == b"*" || tags.any(|tag| tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes())
+    })
 }
 
 #[cfg(test)]
@@ -179,6 +179,7 @@ mod tests {
             (one.clone(), true),
             (format!("W/{one}"), true),
             ("*".to_owned(), true),
+            ("\"a,*,b\"".to_owned(), false),
             (format!("{other} , {one}"), true),
             (other.clone(), false),
             (one.trim_matches('"').to_owned(), false),

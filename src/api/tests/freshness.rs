@@ -56,6 +56,15 @@ writes = ["a/{id}"]
 path = "/all"
 methods = ["POST"]
 sql = "UPDATE a SET x = 'all'"
+[endpoints.some]
+path = "/some"
+methods = ["POST"]
+sql = "UPDATE a SET x = 'some' WHERE id > 1 RETURNING id"
+writes = ["a/{id}"]
+[endpoints.last]
+path = "/last"
+sql = "SELECT seq FROM sqlite_sequence WHERE name = 'a'"
+cache = true
 [endpoints.insert]
 path = "/insert"
 methods = ["POST"]
@@ -76,6 +85,7 @@ writes = ["a/{id}"]
             (Method::Delete, "/b/2", ""),
             (Method::Post, "/set/2", r#"{"x":"s"}"#),
             (Method::Post, "/all", "{}"),
+            (Method::Post, "/some", "{}"),
             (Method::Post, "/insert", r#"{"x":"i"}"#),
         ],
         reads: &[
@@ -90,6 +100,7 @@ writes = ["a/{id}"]
             "/b/2",
             "/b/3",
             "/join",
+            "/last",
             "/one/1",
             "/one/2",
             "/one/4",
